@@ -1,0 +1,106 @@
+package track
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// lifeEvents is one whole life of a queue id from second t on.
+func lifeEvents(t int64, soft bool) []Event {
+	var out []Event
+	if !soft {
+		out = append(out, ev(t, MessageClient))
+	}
+	return append(out, ev(t, MessageID), ev(t+1, MessageSender), ev(t+2, RecipientDelivery, "to", "x@y", "status", "deferred"),
+		ev(t+20, MessageSender), ev(t+21, RecipientDelivery, "to", "x@y", "status", "delivered"), ev(t+21, MessageRemoved))
+}
+
+// TestChainsOfCuts cuts a log of several lives of one queue id anywhere and
+// joins the pieces: the lives come back whole, in whatever order they stood.
+func TestChainsOfCuts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var log []Event
+		var want []string
+		at := int64(100)
+		for n := rapid.IntRange(1, 4).Draw(t, "lives"); n > 0; n-- {
+			l := lifeEvents(at, rapid.Bool().Draw(t, "soft"))
+			at += 100
+			first := len(log)
+			log = append(log, l...)
+			want = append(want, fmt.Sprint(first, "-", len(log)-1))
+		}
+		for i := range log {
+			log[i].Line = int64(i)
+		}
+		cuts := rapid.SliceOfN(rapid.IntRange(1, len(log)-1), 0, 5).Draw(t, "cuts")
+		slices.Sort(cuts)
+		cuts = append(slices.Compact(cuts), len(log))
+		var parts [][]Event
+		from := 0
+		for _, to := range cuts {
+			parts = append(parts, fragmentsOf(log[from:to])...)
+			from = to
+		}
+		perm := rapid.Permutation(parts).Draw(t, "order")
+		fs := make([]Fragment, len(perm))
+		for i, p := range perm {
+			fs[i] = DescribeFragment(p)
+		}
+		var got []string
+		for _, chain := range Chains(fs) {
+			var ps [][]Event
+			for _, i := range chain {
+				ps = append(ps, perm[i])
+			}
+			all := Merge(ps)
+			if !slices.IsSortedFunc(all, func(a, b Event) int { return int(a.Line - b.Line) }) {
+				t.Fatalf("events out of order")
+			}
+			got = append(got, fmt.Sprint(all[0].Line, "-", all[len(all)-1].Line))
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Fatalf("lives (-want +got):\n%s", d)
+		}
+	})
+}
+
+// fragmentsOf cuts a piece of log where a life ends, as a dialect does.
+func fragmentsOf(piece []Event) [][]Event {
+	var out [][]Event
+	from := 0
+	for i := range piece {
+		if piece[i].Kind == MessageRemoved {
+			out = append(out, piece[from:i+1])
+			from = i + 1
+		}
+	}
+	if from < len(piece) {
+		out = append(out, piece[from:])
+	}
+	return out
+}
+
+func TestChainsKeepInstancesApart(t *testing.T) {
+	a := Fragment{MID: 1, First: 1e6, Last: 5e6, Born: true, HasID: true, Instance: "postfix"}
+	b := Fragment{MID: 2, First: 2e6, Last: 6e6, Instance: "postfix-out", LastPhase: PhaseWork}
+	c := Fragment{MID: 3, First: 7e6, Last: 8e6, Ended: true, Instance: "postfix"}
+	if d := cmp.Diff([][]int{{0, 2}, {1}}, Chains([]Fragment{a, b, c})); d != "" {
+		t.Errorf("chains (-want +got):\n%s", d)
+	}
+}
+
+func TestStragglerBelongsToTheEndedLife(t *testing.T) {
+	a := Fragment{MID: 1, First: 1e6, Last: 5e6, Born: true, Ended: true}
+	near := Fragment{MID: 2, First: 9e6, Last: 9e6, FirstPhase: PhaseWork}
+	far := Fragment{MID: 3, First: 60e6, Last: 60e6, FirstPhase: PhaseWork}
+	if len(Chains([]Fragment{near, a})) != 1 {
+		t.Error("a line four seconds after the end stands alone")
+	}
+	if len(Chains([]Fragment{a, far})) != 2 {
+		t.Error("a line a minute after the end joined the ended life")
+	}
+}

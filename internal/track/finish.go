@@ -1,0 +1,133 @@
+package track
+
+// finish draws the conclusions that need all events.
+func (f *folder) finish() {
+	m := &f.m
+	if f.held {
+		f.settleHeld()
+	}
+	m.Status = f.status()
+	m.Blind = f.blind()
+}
+
+// settleHeld shows a message on hold as held, whatever its last attempt said.
+func (f *folder) settleHeld() {
+	for i := range f.m.Recipients {
+		if r := &f.m.Recipients[i]; !r.Status.Final() {
+			r.Status = StatusHeld
+		}
+	}
+}
+
+// missing reports whether the message has recipients that no line names yet.
+// A life that was removed has had a line for each of them.
+func (f *folder) missing() bool {
+	m := &f.m
+	if m.Kind == "rejection" {
+		return len(m.Recipients) == 0
+	}
+	if f.removed && !m.HeadOpen && m.Phase >= PhaseWork && len(m.Recipients) > 0 {
+		return f.logged() < m.RecipientCount
+	}
+	if m.RecipientCount == 0 {
+		return true
+	}
+	return f.logged() < m.RecipientCount
+}
+
+// logged is the number of recipients with a delivery line of their own.
+// Several routes of one recipient count once.
+func (f *folder) logged() int {
+	n := 0
+	rs := f.m.Recipients
+next:
+	for i := range rs {
+		if rs[i].Status == StatusRejected {
+			continue
+		}
+		for j := range rs[:i] {
+			if rs[j].Address == rs[i].Address && rs[j].Original == rs[i].Original && rs[j].Status != StatusRejected {
+				continue next
+			}
+		}
+		n++
+	}
+	return n
+}
+
+// status is the one status of all recipients, expanded aside, or mixed.
+func (f *folder) status() Status {
+	m := &f.m
+	if f.end != StatusNone {
+		return f.end
+	}
+	if len(m.Recipients) == 0 {
+		return f.statusAlone()
+	}
+	seen := StatusNone
+	for i := range m.Recipients {
+		s := m.Recipients[i].Status
+		if s == StatusExpanded || s == seen {
+			continue
+		}
+		if seen != StatusNone {
+			return StatusMixed
+		}
+		seen = s
+	}
+	if !m.Ended && m.RecipientCount > 0 && f.logged() < m.RecipientCount {
+		rest := f.statusAlone()
+		if seen != StatusNone && seen != rest {
+			return StatusMixed
+		}
+		return rest
+	}
+	if seen == StatusNone {
+		return StatusExpanded
+	}
+	return seen
+}
+
+// statusAlone is the status of recipients that no line names.
+func (f *folder) statusAlone() Status {
+	m := &f.m
+	switch {
+	case f.deleted:
+		return StatusDiscarded
+	case f.requeued:
+		return StatusExpanded
+	case f.held:
+		return StatusHeld
+	case f.expired:
+		return StatusExpired
+	case f.removed:
+		return StatusUnknown
+	case m.Phase >= PhaseStart:
+		return StatusQueued
+	}
+	return StatusUnknown
+}
+
+func (f *folder) blind() Blind {
+	m := &f.m
+	var b Blind
+	if m.Subject == "" {
+		b |= BlindSubject
+	}
+	if m.MessageID == "" {
+		b |= BlindMessageID
+	}
+	if m.Sender == nil {
+		b |= BlindSender
+	}
+	if f.missing() {
+		b |= BlindRecipients
+	}
+	if m.HeadOpen {
+		b |= BlindClient
+	}
+	if m.Size == 0 {
+		b |= BlindSize
+	}
+	return b
+}

@@ -1,0 +1,305 @@
+package track
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Fold returns what the events of one message say about it. Events must be in
+// their order (see Merge). Fold is a pure function: the same events give the
+// same message, however often and in whatever order they arrived. ID, Gateway,
+// Serial, Parent, Children, Rcpt.Next and Rcpt.Outcome are the store's to fill
+// (see SetOutcomes); Subject is as it was logged, not decoded.
+func Fold(events []Event) Message {
+	f := folder{}
+	for i := range events {
+		f.add(&events[i], i == 0)
+	}
+	f.finish()
+	return f.m
+}
+
+// folder is the state of one Fold.
+type folder struct {
+	m        Message
+	held     bool
+	expired  bool
+	deleted  bool
+	requeued bool
+	removed  bool
+	end      Status // of a life that ended before the queue: rejected, discarded, aborted
+}
+
+func (f *folder) add(e *Event, first bool) {
+	m := &f.m
+	f.frame(e, first)
+	switch e.Kind {
+	case Rejection, ConnAuthFailed:
+		f.rejection(e)
+	case MessageClient:
+		f.client(e)
+		f.parent(e)
+	case MessagePickup:
+		f.sender(e)
+		f.parent(e)
+	case MessageID:
+		if v := e.Value(MessageIDHdr); v != "" && m.MessageID == "" {
+			m.MessageID = v
+		}
+	case MessageSender:
+		f.sender(e)
+		f.held = false // only a message that is not on hold gets to the active queue
+		if n, err := strconv.ParseInt(e.Value(Size), 10, 64); err == nil && n > 0 {
+			m.Size = n
+		}
+		if n, err := strconv.Atoi(e.Value(RcptCount)); err == nil && n > m.RecipientCount {
+			m.RecipientCount = n
+		}
+	case MessageSubject:
+		if v, ok := e.Get(Subject); ok && m.Subject == "" {
+			m.Subject = v
+		}
+		f.envelope(e)
+	case MessageHeader, MessageFilter, MessageRedirect:
+		f.envelope(e)
+	case MessageHeld:
+		f.held = true
+		f.reason(e)
+		f.envelope(e)
+	case MessageReleased:
+		f.held = false
+	case MessageRequeued:
+		f.held, f.requeued = false, true
+	case MessageVerdict:
+		f.verdict(e)
+	case MessageChild:
+		f.link(e, -1)
+	case MessageReject:
+		f.refused(e, StatusRejected)
+	case MessageDiscard:
+		f.refused(e, StatusDiscarded)
+	case MessageAbort:
+		f.end = StatusAborted
+		f.reason(e)
+	case MessageExpired:
+		f.sender(e)
+		f.expired = true
+		f.settleOpen(StatusExpired)
+	case MessageRemoved:
+		f.removed = true
+	case MessageDeleted:
+		f.deleted = true
+		f.settleOpen(StatusDiscarded)
+	case RecipientDelivery:
+		f.delivery(e)
+	case RecipientReject:
+		f.recipientReject(e)
+	}
+}
+
+// frame takes what every event has.
+func (f *folder) frame(e *Event, first bool) {
+	m := &f.m
+	if first {
+		m.MID = e.MID
+		switch e.Kind {
+		case MessageClient, MessagePickup, MessageID, Rejection, ConnAuthFailed:
+		default:
+			m.HeadOpen = true
+		}
+	}
+	if e.Time != 0 {
+		if m.Time == 0 || e.Time < m.Time {
+			m.Time, m.Uncertain = e.Time, e.Uncertain
+		}
+		m.Last = max(m.Last, e.Time)
+	}
+	if m.ICID == 0 {
+		m.ICID = e.ICID
+	}
+	if m.QueueID == "" {
+		m.QueueID = e.QueueID
+	}
+	if m.Host == "" {
+		m.Host = e.Host
+	}
+	if m.Instance == "" {
+		m.Instance = e.Value(Instance)
+	}
+	if e.Kind < 64 {
+		m.KindBits |= 1 << e.Kind
+	}
+	m.Phase = max(m.Phase, phaseOf(e.Kind))
+	if e.Kind.Ends() || e.Kind == MessageRequeued {
+		m.Ended = true
+	}
+}
+
+func phaseOf(k Kind) LifePhase {
+	switch k {
+	case MessageClient, MessagePickup:
+		return PhaseStart
+	case MessageID, MessageSubject, MessageHeader, MessageRedirect, MessageFilter, RecipientReject:
+		return PhaseCleanup
+	case MessageSender:
+		return PhaseQueued
+	case RecipientDelivery, MessageChild, MessageExpired, RecipientNote:
+		return PhaseWork
+	case MessageRemoved, MessageDeleted, MessageReject, MessageDiscard, MessageAbort, MessageRequeued:
+		return PhaseEnd
+	}
+	return PhaseNone
+}
+
+func (f *folder) sender(e *Event) {
+	if v, ok := e.Get(Sender); ok {
+		f.m.Sender = &v
+	}
+}
+
+// envelope takes the envelope facts that cleanup's check lines repeat. Their
+// sender is what the client said; qmgr's line, after rewriting, wins.
+func (f *folder) envelope(e *Event) {
+	if f.m.Sender == nil {
+		f.sender(e)
+	}
+	if v := e.Value(Helo); v != "" {
+		f.clientOf().Helo = v
+	}
+	if f.m.Client == nil || f.m.Client.IP == "" {
+		if v := e.Value(ClientIP); v != "" {
+			c := f.clientOf()
+			c.IP, c.Name = v, e.Value(ClientName)
+		}
+	}
+}
+
+func (f *folder) clientOf() *Client {
+	if f.m.Client == nil {
+		f.m.Client = &Client{}
+	}
+	return f.m.Client
+}
+
+func (f *folder) client(e *Event) {
+	c := f.clientOf()
+	if v := e.Value(ClientIP); v != "" {
+		c.IP = v
+	}
+	if v := e.Value(ClientName); v != "" {
+		c.Name = v
+	}
+	if v := e.Value(Helo); v != "" {
+		c.Helo = v
+	}
+	if user, ok := e.Get(User); ok {
+		f.m.Auth = &Auth{User: user, Mechanism: e.Value(Mechanism)}
+	}
+	if p, ok := e.Get(TLSProtocol); ok {
+		f.m.TLS = &TLS{Protocol: p, Cipher: e.Value(TLSCipher), Trust: e.Value(TLSTrust)}
+	}
+	if v := e.Value(Direction); v != "" {
+		f.m.Direction = v
+	}
+}
+
+func (f *folder) parent(e *Event) {
+	id, ok := e.Get(ParentID)
+	if !ok || id == "" {
+		return
+	}
+	rel, ok := ParseRelation(e.Value(ParentRel))
+	if !ok {
+		rel = Reinjected
+	}
+	f.m.Links = append(f.m.Links, Link{QueueID: id, Relation: rel, Parent: true, Time: e.Time, Rcpt: -1})
+}
+
+func (f *folder) link(e *Event, rcpt int) {
+	id, ok := e.Get(LinkID)
+	if !ok || id == "" {
+		return
+	}
+	rel, ok := ParseRelation(e.Value(LinkRelation))
+	if !ok {
+		return
+	}
+	f.m.Links = append(f.m.Links, Link{QueueID: id, Relation: rel, Time: e.Time, Rcpt: rcpt})
+}
+
+func (f *folder) reason(e *Event) {
+	if v := e.Value(Reason); v != "" {
+		f.m.Reason = v
+	} else if v := e.Value(Response); v != "" {
+		f.m.Reason = v
+	}
+}
+
+func (f *folder) verdict(e *Event) {
+	v := EngineVerdict{Engine: e.Value(Engine), Verdict: e.Value(Verdict), Score: e.Value(Score)}
+	for _, old := range f.m.Verdicts {
+		if old == v {
+			return
+		}
+	}
+	f.m.Verdicts = append(f.m.Verdicts, v)
+}
+
+// refused takes a reject or discard of the whole message after it had an id.
+func (f *folder) refused(e *Event, s Status) {
+	f.end = s
+	f.reason(e)
+	f.envelope(e)
+	if to := e.Value(Recipient); to != "" {
+		r := f.recipient(to, e.Value(Original), "")
+		r.Status, r.Time = s, e.Time
+		r.DSN, r.Response = e.Value(DSN), e.Value(Response)
+	}
+}
+
+// rejection takes the one event of a rejection.
+func (f *folder) rejection(e *Event) {
+	f.m.Kind = "rejection"
+	f.end = StatusRejected
+	f.client(e)
+	f.sender(e)
+	if to := e.Value(Recipient); to != "" {
+		r := f.recipient(to, "", "")
+		r.Status, r.Time = StatusRejected, e.Time
+		r.DSN, r.Response = e.Value(DSN), responseWithCode(e)
+		return
+	}
+	f.m.Reason = responseWithCode(e)
+}
+
+func responseWithCode(e *Event) string {
+	text := e.Value(Response)
+	if text == "" {
+		text = e.Value(Reason)
+	}
+	code, dsn := e.Value(StatusCode), e.Value(DSN)
+	head := strings.TrimSpace(code + " " + dsn)
+	switch {
+	case head == "" || strings.HasPrefix(text, code) && code != "":
+		return text
+	case text == "":
+		return head
+	case dsn != "" && strings.HasPrefix(text, dsn):
+		return strings.TrimSpace(code + " " + text)
+	}
+	return head + " " + text
+}
+
+func (f *folder) recipientReject(e *Event) {
+	f.envelope(e)
+	to := e.Value(Recipient)
+	if to == "" {
+		return
+	}
+	r := f.recipient(to, "", "")
+	if r.Status.Final() && r.Status != StatusRejected {
+		return
+	}
+	r.Status, r.Time = StatusRejected, e.Time
+	r.DSN, r.Response = e.Value(DSN), responseWithCode(e)
+}

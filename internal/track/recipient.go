@@ -1,0 +1,133 @@
+package track
+
+import (
+	"strconv"
+	"strings"
+)
+
+// recipient returns the entry of a delivery path, made if need be. A path
+// whose route is not known yet (no attempt succeeded) takes the route of the
+// first attempt that tells one.
+func (f *folder) recipient(address, original, route string) *Rcpt {
+	rs := f.m.Recipients
+	for i := range rs {
+		if rs[i].Address == address && rs[i].Original == original && rs[i].Route == route {
+			return &rs[i]
+		}
+	}
+	for i := range rs {
+		if rs[i].Address == address && rs[i].Original == original && !rs[i].Status.Final() {
+			if route != "" {
+				rs[i].Route = route
+			}
+			return &rs[i]
+		}
+	}
+	f.m.Recipients = append(rs, Rcpt{Address: address, Original: original, Route: route})
+	return &f.m.Recipients[len(f.m.Recipients)-1]
+}
+
+// delivery takes one attempt. A final result is not undone by a later attempt
+// that failed for now: the same address can stand twice in an envelope.
+func (f *folder) delivery(e *Event) {
+	status, ok := ParseStatus(e.Value(StatusWord))
+	if !ok {
+		status = StatusUnknown
+	}
+	to := e.Value(Recipient)
+	original := e.Value(Original)
+	if original == to {
+		original = ""
+	}
+	r := f.recipient(to, original, e.Value(Route))
+	r.Attempts++
+	if r.Status.Final() && !status.Final() {
+		return
+	}
+	response := e.Value(Response)
+	if status == StatusDelivered && amavisDiscarded(response) {
+		status = StatusDropped
+	}
+	r.Status, r.Time = status, e.Time
+	r.Relay, r.RelayIP, r.DSN, r.Response = e.Value(Relay), e.Value(RelayIP), e.Value(DSN), response
+	r.RelayPort, _ = strconv.Atoi(e.Value(RelayPort)) // absent or not a port: 0, unknown
+	r.TLS = nil
+	if p, ok := e.Get(TLSProtocol); ok {
+		r.TLS = &TLS{Protocol: p, Cipher: e.Value(TLSCipher), Trust: e.Value(TLSTrust)}
+	}
+	switch {
+	case status == StatusDelivered:
+		r.Uncertain = false
+	case e.Value(MaybeSent) != "":
+		r.Uncertain = true
+	}
+	r.NextID = ""
+	if status == StatusDelivered {
+		r.NextID = NextQueueID(response)
+	}
+	if _, ok := e.Get(LinkID); ok {
+		at := 0
+		for i := range f.m.Recipients {
+			if &f.m.Recipients[i] == r {
+				at = i
+			}
+		}
+		f.link(e, at)
+	}
+}
+
+// settleOpen gives every recipient that waits the status s.
+func (f *folder) settleOpen(s Status) {
+	for i := range f.m.Recipients {
+		if r := &f.m.Recipients[i]; !r.Status.Final() {
+			r.Status = s
+		}
+	}
+}
+
+// amavisDiscarded reports whether a content filter said that it took the
+// message only to throw it away (amavisd: "250 2.7.0 Ok, discarded, id=...").
+func amavisDiscarded(response string) bool {
+	return strings.HasPrefix(response, "250 2.7.") && strings.Contains(response, "discarded")
+}
+
+// NextQueueID returns the queue id that the next hop named when it accepted a
+// message, "" if it named none. It knows the replies of Postfix ("queued as
+// X", also behind a content filter's own words), Exim ("OK id=X"), Sendmail
+// and OpenSMTPD ("X Message accepted for delivery") and AsyncOS ("Message X
+// accepted").
+func NextQueueID(response string) string {
+	if i := strings.LastIndex(response, "queued as "); i >= 0 {
+		return idToken(response[i+len("queued as "):])
+	}
+	if i := strings.Index(response, " Message accepted for delivery"); i > 0 {
+		head := response[:i]
+		return idToken(head[strings.LastIndexByte(head, ' ')+1:])
+	}
+	if i := strings.LastIndex(response, " id="); i >= 0 {
+		if id := idToken(response[i+len(" id="):]); eximID(id) {
+			return id
+		}
+	}
+	if _, rest, ok := strings.Cut(response, "Message "); ok {
+		if id, tail, ok := strings.Cut(rest, " "); ok && strings.HasPrefix(tail, "accepted") && id == idToken(id) {
+			return id
+		}
+	}
+	return ""
+}
+
+// idToken is the longest prefix of s that can be a queue id.
+func idToken(s string) string {
+	n := 0
+	for n < len(s) && n < 64 && (s[n] == '-' || s[n] >= '0' && s[n] <= '9' || s[n] >= 'A' && s[n] <= 'Z' || s[n] >= 'a' && s[n] <= 'z') {
+		n++
+	}
+	return strings.Trim(s[:n], "-")
+}
+
+// eximID reports whether s has the form of an Exim message id: 6-6-2 or, from
+// release 4.97 on, 6-11-4 characters.
+func eximID(s string) bool {
+	return len(s) == 16 && s[6] == '-' && s[13] == '-' || len(s) == 23 && s[6] == '-' && s[18] == '-'
+}
