@@ -1,0 +1,154 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ParseDuration reads Go's durations and, in front of or instead of them,
+// whole weeks and days: 90d, 2w, 1d12h.
+func ParseDuration(text string) (time.Duration, error) {
+	bad := fmt.Errorf("%q is not a duration; write it like 90d, 2w, 36h or 1d12h", text)
+	rest, total := text, time.Duration(0)
+	for _, unit := range []struct {
+		letter byte
+		size   time.Duration
+	}{{'w', 7 * 24 * time.Hour}, {'d', 24 * time.Hour}} {
+		i := strings.IndexByte(rest, unit.letter)
+		if i < 0 {
+			continue
+		}
+		n, err := strconv.ParseUint(rest[:i], 10, 32)
+		if err != nil || n > uint64(math.MaxInt64/int64(unit.size))-1 {
+			return 0, bad
+		}
+		total += time.Duration(n) * unit.size
+		rest = rest[i+1:]
+		if total < 0 {
+			return 0, bad
+		}
+	}
+	if rest == "" {
+		if text == "" {
+			return 0, bad
+		}
+		return total, nil
+	}
+	if rest == "0" && total == 0 {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(rest)
+	if err != nil || d < 0 || total+d < 0 {
+		return 0, bad
+	}
+	return total + d, nil
+}
+
+// FormatDuration is the shortest text that ParseDuration reads as d.
+func FormatDuration(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d == 0:
+		return "0"
+	case d%day == 0:
+		return fmt.Sprintf("%dd", d/day)
+	case d%time.Hour == 0:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return d.String()
+}
+
+var sizeUnits = []struct {
+	name string
+	n    int64
+}{{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"KB", 1e3}, {"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}}
+
+// ParseSize reads a number of bytes: 20GB, 512MiB, 1000000.
+func ParseSize(text string) (int64, error) {
+	bad := fmt.Errorf("%q is not a size; write it like 20GB, 512MiB or 1000000", text)
+	digits := strings.TrimRight(text, "KMGTiB")
+	for _, u := range sizeUnits {
+		if digits+u.name != text {
+			continue
+		}
+		n, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil || n < 0 || n > math.MaxInt64/u.n {
+			return 0, bad
+		}
+		return n * u.n, nil
+	}
+	return 0, bad
+}
+
+// FormatSize is the shortest text that ParseSize reads as n.
+func FormatSize(n int64) string {
+	for _, u := range sizeUnits {
+		if n > 0 && n%u.n == 0 {
+			return strconv.FormatInt(n/u.n, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+func parseZone(text string) (*time.Location, error) {
+	if text == "" || text == "Local" {
+		return nil, fmt.Errorf("%q is not a time zone; write it like Europe/Amsterdam or UTC", text)
+	}
+	loc, err := time.LoadLocation(text)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a time zone that this host knows; write it like Europe/Amsterdam or UTC", text)
+	}
+	return loc, nil
+}
+
+func parseNetwork(text string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%q is not a network; write it like 192.0.2.0/24 or 2001:db8::/32", text)
+	}
+	if p != p.Masked() {
+		return netip.Prefix{}, fmt.Errorf("%q is an address within a network; the network is %s", text, p.Masked())
+	}
+	return p, nil
+}
+
+func parseDomain(text string) (string, error) {
+	name := strings.TrimPrefix(strings.TrimPrefix(text, "@"), ".")
+	if name == "" || strings.ContainsAny(name, "@ \t/*:") || strings.HasSuffix(name, ".") || strings.Contains(name, "..") {
+		return "", fmt.Errorf("%q is not a domain; write it like example.com, or .example.com with its subdomains", text)
+	}
+	return strings.ToLower(strings.TrimPrefix(text, "@")), nil
+}
+
+// ParseGatewayName checks a name that will be a directory and a column: it is
+// a host name or an address, nothing that a shell or a path would read.
+func ParseGatewayName(text string) (string, error) {
+	if text == "" {
+		return "", errors.New("a gateway needs a name")
+	}
+	if len(text) > 128 || text[0] == '.' || text[0] == '-' {
+		return "", fmt.Errorf("%q is not a gateway name: at most 128 characters, not beginning with a dot or a dash", text)
+	}
+	for _, r := range text {
+		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:", r) {
+			return "", fmt.Errorf("%q is not a gateway name: use letters, digits, and . - _ :", text)
+		}
+	}
+	return text, nil
+}
+
+func parseDir(text string) (string, error) {
+	if !filepath.IsAbs(text) || strings.ContainsRune(text, 0) {
+		return "", fmt.Errorf("%q is not an absolute path; a service is started anywhere", text)
+	}
+	return filepath.Clean(text), nil
+}
