@@ -102,15 +102,15 @@ func (h *Headers) quick(line string, out *Header) bool {
 	}
 	at++
 	host := at
-	for at < len(line) && line[at] != ' ' {
+	for at < len(line) && line[at] != ' ' && line[at] != '[' {
 		at++
 	}
-	if at == host || at+1 >= len(line) {
+	if at == host || at+1 >= len(line) || line[at] != ' ' {
 		return false
 	}
-	switch last := line[at-1]; {
-	case last == ':' || last == ']' || line[host] == '<':
-		return false // a relay's name, no host at all, or a priority
+	switch {
+	case line[at-1] == ':' || line[host] == ':' || line[host] == '<':
+		return false // a name with a colon, no host at all, or a level
 	case at-host == 4 && isDigit(line[host]):
 		return false // perhaps a year
 	}
@@ -120,7 +120,7 @@ func (h *Headers) quick(line string, out *Header) bool {
 	for at < len(line) && line[at] > ' ' && line[at] != '[' && line[at] != ':' {
 		at++
 	}
-	if at == tag || at >= len(line) || line[at] != '[' {
+	if at == tag || at-tag > maxTag || at >= len(line) || line[at] != '[' {
 		return false
 	}
 	tagEnd := at

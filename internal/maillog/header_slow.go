@@ -144,7 +144,7 @@ func behindName(body string, pid uint32) (at int, ok bool) {
 // with the blank, 0 for none. Without a pid the colon needs a blank or the
 // end behind it, else "mail:info" would be a program.
 func program(s string) (tag string, pid uint32, n int) {
-	for n < len(s) && n < maxTag && s[n] > ' ' && s[n] != '[' && s[n] != ':' && s[n] != '<' {
+	for n < len(s) && n < maxTag && s[n] > ' ' && s[n] != '[' && s[n] != ':' {
 		n++
 	}
 	if n == 0 || n == len(s) {
