@@ -16,6 +16,10 @@ var ErrNotFound = errors.New("no such message")
 // same data directory.
 var ErrInUse = errors.New("the store is in use by another process")
 
+// ErrConflict is returned by Ingest when a window has the identity of another
+// that is in the store with other content. Nothing of the batch was taken.
+var ErrConflict = errors.New("a window with this identity and other content is in the store")
+
 // Store is a message tracking database. One writer, any number of readers;
 // all methods are safe for use by several goroutines.
 type Store interface {
