@@ -1,0 +1,154 @@
+package search
+
+import (
+	"slices"
+
+	"waybill/internal/store"
+	"waybill/internal/track"
+)
+
+// Basis says on what a coverage rests.
+type Basis string
+
+// The bases, from strong to weak. A coverage has the weakest of its gateways.
+const (
+	Proved  Basis = "proved"  // by an unbroken chain of tracking files
+	Claimed Basis = "claimed" // by logs that were imported
+	NoBasis Basis = "none"    // nothing is known of what was searched
+)
+
+// Coverage is what an answer could see.
+type Coverage struct {
+	// The searched range. Where the request left an end open it is the extent of
+	// the gateways' own data; without data it is absent.
+	From  track.Stamp `json:"from,omitzero"`
+	To    track.Stamp `json:"to,omitzero"`
+	Basis Basis       `json:"basis"`
+	// Complete: nothing is missing in time. What is missing in fields is in Blind.
+	Complete bool         `json:"complete"`
+	Gaps     []Gap        `json:"gaps"`
+	Blind    []BlindField `json:"blind"`
+	// TimedOut: the search was cut short; older messages were not looked at.
+	TimedOut bool `json:"timed_out,omitempty"`
+}
+
+// Gap is an interval of a gateway of which the store knows nothing.
+type Gap struct {
+	Gateway     string      `json:"gateway"`
+	From        track.Stamp `json:"from,omitzero"`
+	To          track.Stamp `json:"to,omitzero"`
+	Cause       string      `json:"cause"`
+	Confidence  string      `json:"confidence"`
+	Recoverable bool        `json:"recoverable"`
+	Detail      string      `json:"detail,omitempty"` // the cause in words
+}
+
+// What the cause of a gap can be as long as logs are all there is. Nobody
+// knows why lines are missing; whether the log exists somewhere, neither.
+const (
+	causeUnknown  = "unknown"
+	confidenceNo  = "none"
+	detailOutside = "outside what the log claims"
+	detailNoData  = "no log of this gateway was imported"
+	detailNoSuch  = "no gateway of this name is known"
+)
+
+// BlindField counts messages in range that do not show a field which the
+// query asks for, and that meet its other conditions: each may be the one.
+type BlindField struct {
+	Gateway  string `json:"gateway"`
+	Field    string `json:"field"`
+	Messages int    `json:"messages"`
+	AtLeast  bool   `json:"at_least,omitempty"` // there are more
+	Reason   string `json:"reason"`
+}
+
+// Run is a span in which a log of a gateway claims to have every line.
+type Run = track.Interval
+
+// RunsFunc makes the runs of one gateway from what was taken of its logs.
+type RunsFunc func([]store.Source) []Run
+
+// extent is what one gateway has to say about the searched range.
+type extent struct {
+	gateway string
+	runs    []Run // sorted, apart from each other
+}
+
+// span is from the first to the last run.
+func (e extent) span() (track.Interval, bool) {
+	if len(e.runs) == 0 {
+		return track.Interval{}, false
+	}
+	return track.Interval{From: e.runs[0].From, To: e.runs[len(e.runs)-1].To}, true
+}
+
+// cover says how far the extents fill the asked range. An open end is each
+// gateway's own, except that a search "from" a time means up to now. What lies
+// after now is no gap: it has not happened.
+func cover(asked track.Interval, extents []extent, unknown []string, now track.Stamp) Coverage {
+	c := Coverage{From: asked.From, To: asked.To, Basis: NoBasis, Gaps: []Gap{}, Blind: []BlindField{}}
+	latest := now
+	for _, e := range extents {
+		if s, ok := e.span(); ok {
+			c.Basis = Claimed
+			latest = max(latest, s.To)
+			if asked.From == 0 && (c.From == 0 || s.From < c.From) {
+				c.From = s.From
+			}
+			if asked.From == 0 && asked.To == 0 {
+				c.To = max(c.To, s.To)
+			}
+		}
+	}
+	if asked.From != 0 && asked.To == 0 {
+		c.To = max(latest, asked.From)
+	}
+	for _, e := range extents {
+		c.Gaps = append(c.Gaps, e.gaps(asked, c, latest)...)
+	}
+	for _, name := range unknown {
+		c.Gaps = append(c.Gaps, newGap(name, asked.From, asked.To, detailNoSuch))
+	}
+	slices.SortStableFunc(c.Gaps, func(a, b Gap) int {
+		if a.From != b.From {
+			return int(max(-1, min(1, a.From-b.From)))
+		}
+		return 0
+	})
+	c.Complete = len(c.Gaps) == 0 && c.Basis != NoBasis
+	return c
+}
+
+// gaps is what the runs leave open of the range.
+func (e extent) gaps(asked track.Interval, c Coverage, latest track.Stamp) []Gap {
+	own, ok := e.span()
+	if !ok {
+		return []Gap{newGap(e.gateway, asked.From, asked.To, detailNoData)}
+	}
+	from, to := asked.From, min(c.To, latest)
+	if from == 0 {
+		from = own.From
+	}
+	if asked.From == 0 && asked.To == 0 {
+		to = own.To
+	}
+	var out []Gap
+	for _, r := range e.runs {
+		if r.From >= to {
+			break
+		}
+		if r.From > from {
+			out = append(out, newGap(e.gateway, from, r.From, detailOutside))
+		}
+		from = max(from, r.To)
+	}
+	if from < to {
+		out = append(out, newGap(e.gateway, from, to, detailOutside))
+	}
+	return out
+}
+
+func newGap(gateway string, from, to track.Stamp, detail string) Gap {
+	return Gap{Gateway: gateway, From: from, To: to, Cause: causeUnknown, Confidence: confidenceNo, Detail: detail}
+}

@@ -1,0 +1,258 @@
+package search
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"waybill/internal/safetext"
+	"waybill/internal/track"
+)
+
+// Line is the answer in one line for people: what was found, where it was
+// looked for, and what could not be seen.
+func (a *Answer) Line() string {
+	parts := []string{a.headline()}
+	if len(a.Gateways) > 0 {
+		parts = append(parts, "searched "+names(a.Gateways, 5))
+	}
+	if r := a.rangeWords(); r != "" {
+		parts = append(parts, r)
+	}
+	if a.Found > 0 {
+		if doubts := a.doubts(); len(doubts) > 0 {
+			parts = append(parts, "incomplete: "+strings.Join(doubts, "; "))
+		}
+	}
+	return strings.Join(parts, " · ")
+}
+
+func (a *Answer) headline() string {
+	switch {
+	case a.Found > 0 && a.Next != "":
+		return plural(a.Found, "message") + ", there are more"
+	case a.Found > 0:
+		return plural(a.Found, "message")
+	case a.Paged:
+		return "No more messages"
+	}
+	switch doubts := a.doubts(); {
+	case len(doubts) > 0:
+		return "Not found, but cannot be excluded: " + strings.Join(doubts, "; ")
+	case a.Coverage.Basis == Proved:
+		return "Not found, and the data is complete"
+	}
+	return "Not found, and the data is complete as far as the logs reach"
+}
+
+// doubts says what the answer could not see, one phrase each.
+func (a *Answer) doubts() []string {
+	var out []string
+	c := &a.Coverage
+	if c.TimedOut {
+		out = append(out, "the time was up before everything was searched")
+	}
+	if c.Basis == NoBasis && len(c.Gaps) == 0 {
+		out = append(out, "no log was imported")
+	}
+	var order []string
+	missing := map[string][]Gap{}
+	for _, g := range c.Gaps {
+		if missing[g.Gateway] == nil {
+			order = append(order, g.Gateway)
+		}
+		missing[g.Gateway] = append(missing[g.Gateway], g)
+	}
+	for i, gateway := range order {
+		if i == 5 {
+			out = append(out, fmt.Sprintf("and %s more", plural(len(order)-i, "gateway")))
+			break
+		}
+		out = append(out, a.missing(gateway, missing[gateway]))
+	}
+	for _, b := range c.Blind {
+		n := plural(b.Messages, "message")
+		verb := "do"
+		if b.AtLeast {
+			n = "at least " + n
+		} else if b.Messages == 1 {
+			verb = "does"
+		}
+		out = append(out, fmt.Sprintf("%s on %s %s not show %s (%s)", n, shown(b.Gateway), verb, blindWords(b), b.Reason))
+	}
+	return out
+}
+
+func blindWords(b BlindField) string {
+	whose := "their "
+	if b.Messages == 1 && !b.AtLeast {
+		whose = "its "
+	}
+	if b.Field == "recipient" {
+		return "all " + whose + "recipients"
+	}
+	return whose + strings.Replace(b.Field, "message-id", "Message-ID", 1)
+}
+
+// missing says what is missing of one gateway.
+func (a *Answer) missing(gateway string, gaps []Gap) string {
+	name := shown(gateway)
+	switch gaps[0].Detail {
+	case detailNoSuch:
+		return "no gateway " + name + " is known"
+	case detailNoData:
+		return "no log of " + name + " was imported"
+	}
+	var total time.Duration
+	for _, g := range gaps {
+		total += g.To.Sub(g.From)
+	}
+	if len(gaps) > 1 {
+		return fmt.Sprintf("%s, %s missing on %s", plural(len(gaps), "interval"), durationWords(total), name)
+	}
+	return fmt.Sprintf("%s missing on %s (%s)", durationWords(total), name, a.interval(gaps[0].From, gaps[0].To))
+}
+
+// rangeWords is the searched range in the reader's zone.
+func (a *Answer) rangeWords() string {
+	if a.Coverage.From == 0 && a.Coverage.To == 0 {
+		return ""
+	}
+	return a.interval(a.Coverage.From, a.Coverage.To)
+}
+
+func (a *Answer) interval(from, to track.Stamp) string {
+	zone := a.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	f, t := from.Time().In(zone), to.Time().In(zone)
+	if from == 0 || to == 0 {
+		if from == 0 && to == 0 {
+			return "all time"
+		}
+		if from == 0 {
+			return "until " + clock(t, true) + t.Format(" -07:00")
+		}
+		return "from " + clock(f, true) + f.Format(" -07:00")
+	}
+	offset := ""
+	if f.Format("-07:00") != t.Format("-07:00") {
+		offset = f.Format(" -07:00")
+	}
+	years := f.Year() != t.Year()
+	sameDay := f.Format(time.DateOnly) == t.Format(time.DateOnly)
+	end := clock(t, years)
+	if sameDay {
+		end = hours(t)
+	}
+	return clock(f, years) + offset + " → " + end + t.Format(" -07:00")
+}
+
+// clock is a date and a time, as short as they may be.
+func clock(t time.Time, year bool) string {
+	if year {
+		return t.Format("2 Jan 2006 ") + hours(t)
+	}
+	return t.Format("2 Jan ") + hours(t)
+}
+
+func hours(t time.Time) string {
+	if t.Second() == 0 && t.Nanosecond() < 1000 {
+		return t.Format("15:04")
+	}
+	return t.Format("15:04:05")
+}
+
+// durationWords is a duration in words, with the precision that people care for.
+func durationWords(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + " s"
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Round(time.Second).Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Round(time.Minute).Minutes()))
+	case d < 48*time.Hour:
+		d = d.Round(time.Minute)
+		if m := int(d.Minutes()) % 60; m != 0 {
+			return fmt.Sprintf("%d h %d min", int(d.Hours()), m)
+		}
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	d = d.Round(time.Hour)
+	if h := int(d.Hours()) % 24; h != 0 {
+		return fmt.Sprintf("%d d %d h", int(d.Hours())/24, h)
+	}
+	return fmt.Sprintf("%d d", int(d.Hours())/24)
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return thousands(n) + " " + what + "s"
+}
+
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// names lists at most n names.
+func names(list []string, n int) string {
+	var out []string
+	for i, s := range list {
+		if i == n {
+			out = append(out, fmt.Sprintf("and %d more", len(list)-n))
+			break
+		}
+		out = append(out, shown(s))
+	}
+	return strings.Join(out, ", ")
+}
+
+// shown makes a text from outside fit for a sentence.
+func shown(s string) string { return safetext.Of(s).Short(maxShown).String() }
+
+const maxShown = 300
+
+// Lines are the parts of an explanation as sentences for people.
+func (a *Answer) Lines() []string {
+	if a.Why == nil {
+		return nil
+	}
+	var out []string
+	at := func(n *Nearest, what string) {
+		if n == nil {
+			return
+		}
+		if n.Rough {
+			what = "a later"
+		}
+		zone := a.Zone
+		if zone == nil {
+			zone = time.UTC
+		}
+		out = append(out, fmt.Sprintf("%s hit: %s on %s (%s)", what, n.Time.Time().In(zone).Format("2 Jan 2006 15:04:05 -07:00"), shown(n.Gateway), shown(n.ID)))
+	}
+	at(a.Why.Earlier, "nearest earlier")
+	at(a.Why.Later, "nearest later")
+	for _, d := range a.Why.Drop {
+		n := plural(d.Hits, "hit")
+		if d.AtLeast {
+			n = "at least " + n
+		}
+		out = append(out, fmt.Sprintf("without %s: %s", shown(d.Condition), n))
+	}
+	for _, h := range a.Why.Hints {
+		out = append(out, shown(h))
+	}
+	if a.Why.Cut {
+		out = append(out, "there was no time to look at everything")
+	}
+	return out
+}
