@@ -1,0 +1,167 @@
+package rig
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"waybill/test/peers/peer"
+)
+
+// Programs are what the rig starts; all are in Debian's postfix, openssl and
+// sasl2-bin.
+var Programs = []string{"postfix", "postsuper", "sendmail", "openssl", "saslpasswd2"}
+
+// Rig is three Postfix instances, their sinks and the truth about them.
+type Rig struct {
+	Dir   string
+	Truth Truth
+
+	ports   map[string]int
+	closers []func() error
+	mu      sync.Mutex
+	serial  int            // of Message-IDs
+	seen    map[string]int // what the moody sinks have seen
+	// tlsConfig gets its certificate once that is made; handshakes come later.
+	tlsConfig *tls.Config
+}
+
+// Log returns the path of a host's log: "a" (with C's lines in it) or "b".
+func (r *Rig) Log(host string) string { return filepath.Join(r.Dir, host, "mail.log") }
+
+// Port returns the port of a service or sink.
+func (r *Rig) Port(name string) int { return r.ports[name] }
+
+// services are the names of Postfix services that need a port.
+var services = []string{"edge", "reinject", "filtered", "scanned", "piped", "submission", "milter", "postscreen",
+	"proxied", "afterproxy", "verify", "noorig", "b", "c", "dead"}
+
+// Run does a whole run in dir: start, all classes, wait for the queues to
+// end, stop. The rig it returns holds the truth; the logs stay in dir.
+func Run(ctx context.Context, dir string) (*Rig, error) {
+	r := &Rig{Dir: dir, ports: map[string]int{}, seen: map[string]int{}, tlsConfig: &tls.Config{}}
+	err := r.up(ctx)
+	if err == nil {
+		err = errors.Join(r.drive(ctx), r.settle(ctx))
+	}
+	return r, errors.Join(err, r.down())
+}
+
+// up starts the servers and then the instances.
+func (r *Rig) up(ctx context.Context) error {
+	ports, err := peer.FreePorts(len(services))
+	if err != nil {
+		return err
+	}
+	for i, name := range services {
+		r.ports[name] = ports[i]
+	}
+	if err := os.MkdirAll(r.Dir, 0o755); err != nil {
+		return err
+	}
+	if err := os.Chmod(r.Dir, 0o755); err != nil { // Postfix's users must get through
+		return err
+	}
+	if err := r.sinks(); err != nil {
+		return err
+	}
+	if err := r.layOut(); err != nil {
+		return err
+	}
+	cert, err := tls.LoadX509KeyPair(filepath.Join(r.Dir, "cert.pem"), filepath.Join(r.Dir, "key.pem"))
+	if err != nil {
+		return fmt.Errorf("the rig's certificate: %w", err)
+	}
+	r.tlsConfig.Certificates = []tls.Certificate{cert}
+	return r.each(func(i instance) error {
+		r.mu.Lock()
+		r.closers = append(r.closers, func() error { return run("postfix", "-c", r.etc(i.name), "stop") })
+		r.mu.Unlock()
+		return run("postfix", "-c", r.etc(i.name), "start")
+	})
+}
+
+// each does something for all instances at the same time.
+func (r *Rig) each(do func(instance) error) error {
+	all := r.instances()
+	errs := make([]error, len(all))
+	var wg sync.WaitGroup
+	for n, i := range all {
+		wg.Go(func() { errs[n] = do(i) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (r *Rig) etc(instance string) string { return filepath.Join(r.Dir, instance, "etc") }
+
+// settle waits until only held messages are left in the queues: the longest
+// lifetime of a message bounds it, and a bounce may follow.
+func (r *Rig) settle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
+	defer cancel()
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for quiet := 0; quiet < 4; {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the queues have not come to rest: %w", ctx.Err())
+		case <-tick.C:
+		}
+		quiet++
+		for _, i := range r.instances() {
+			for _, q := range []string{"maildrop", "incoming", "active", "deferred"} {
+				if !empty(filepath.Join(r.Dir, i.name, "queue", q)) {
+					quiet = 0
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// empty reports whether there is no file below a queue directory.
+func empty(dir string) bool {
+	found := errors.New("found")
+	return filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			return found
+		}
+		return nil
+	}) == nil
+}
+
+// down stops what was started, in reverse, by name of the configuration or by
+// closing the listener.
+func (r *Rig) down() error {
+	var errs []error
+	var wg sync.WaitGroup
+	errs = make([]error, len(r.closers))
+	for i, c := range r.closers {
+		wg.Go(func() { errs[i] = c() })
+	}
+	wg.Wait()
+	r.closers = nil
+	return errors.Join(errs...)
+}
+
+// run runs a program to its end; what it said is part of the error.
+func run(name string, args ...string) error { return runIn("", name, args...) }
+
+func runIn(in, name string, args ...string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, name, args...)
+	c.Stdin = strings.NewReader(in)
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out)
+	}
+	return nil
+}
