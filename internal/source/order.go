@@ -1,0 +1,60 @@
+package source
+
+import (
+	"cmp"
+	"path/filepath"
+	"strings"
+)
+
+// ByAge compares the names of a rotated set, oldest first: dated names by
+// date, then numbered ones by number downwards, then the log that is being
+// written. Sets of different logs are ordered by name. It is for
+// slices.SortFunc.
+func ByAge(a, b string) int {
+	x, y := rotation(a), rotation(b)
+	return cmp.Or(
+		cmp.Compare(x.stem, y.stem), cmp.Compare(x.class, y.class),
+		cmp.Compare(x.number, y.number), cmp.Compare(x.date, y.date), cmp.Compare(a, b))
+}
+
+// age is what a name says of its place in a rotated set.
+type age struct {
+	stem   string // the name without rotation and compression
+	class  int    // dated, numbered, current
+	date   string
+	number int
+}
+
+func rotation(path string) age {
+	dir, name := filepath.Split(path)
+	for _, ext := range []string{".gz", ".bz2", ".xz", ".zst"} {
+		name = strings.TrimSuffix(name, ext)
+	}
+	// The last part that is a number or a date is the rotation: mail.log.2,
+	// mail.log-20261121, mail-20261121.log, mail.log.2026-11-21.
+	for end := len(name); end > 0; {
+		start := end
+		for start > 0 && (isDigit(name[start-1]) || name[start-1] == '-' && start > 1 && isDigit(name[start-2]) && start < end) {
+			start--
+		}
+		if start < end && start > 0 && (name[start-1] == '.' || name[start-1] == '-' || name[start-1] == '_') {
+			digits := strings.ReplaceAll(name[start:end], "-", "")
+			a := age{stem: dir + name[:start-1] + name[end:]}
+			switch {
+			case len(digits) >= 8:
+				a.date = digits
+				return a
+			case end == len(name) && len(digits) <= 5:
+				for i := range len(digits) {
+					a.number = a.number*10 - int(digits[i]-'0')
+				}
+				a.class = 1
+				return a
+			}
+		}
+		end = min(start, end-1)
+	}
+	return age{stem: dir + name, class: 2}
+}
+
+func isDigit(b byte) bool { return b-'0' < 10 }
