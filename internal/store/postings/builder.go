@@ -1,0 +1,326 @@
+package postings
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+
+	"waybill/internal/store"
+	"waybill/internal/track"
+)
+
+const (
+	// maxText is how much of a text is indexed by trigrams. A longer one makes
+	// its message a candidate of every search for text in the field.
+	maxText = 256
+	// maxLabels is how many parent domains of an address are indexed.
+	maxLabels = 12
+	// maxItems bounds the memory of a builder: postings in all its tables.
+	maxItems = 12 << 20
+)
+
+// Builder collects the terms of messages until Flush writes them as a segment.
+// It is used by one goroutine at a time and again after each Flush.
+type Builder struct {
+	index *Index
+	ids   []int64
+	enums values // kinds up to kindSize, by term
+	keys  []keyed
+	texts [len(textFields)]grams
+	space [spaceCount]spaceBuilder
+	extra int // items at the last check
+
+	scratch scratch
+}
+
+// keyed is a term that few messages share, with the number of one.
+type keyed struct {
+	term uint64
+	ord  uint32
+}
+
+// spaceBuilder collects one space. Its values are numbered as they come.
+type spaceBuilder struct {
+	values  values
+	grams   grams             // owners are values
+	domains values            // owners are values, keys are terms
+	v6      map[uint64]uint64 // of clients: which text stands for a term that several addresses share
+}
+
+// NewBuilder returns a builder of segments for x.
+func (x *Index) NewBuilder() *Builder { return &Builder{index: x} }
+
+// Reset forgets all messages that were added.
+func (b *Builder) Reset() {
+	b.ids, b.keys = b.ids[:0], b.keys[:0]
+	b.enums.reset()
+	for i := range b.texts {
+		b.texts[i].reset()
+	}
+	for i := range b.space {
+		s := &b.space[i]
+		s.values.reset()
+		s.grams.reset()
+		s.domains.reset()
+		clear(s.v6)
+	}
+}
+
+// Len is the number of messages added since the last Flush.
+func (b *Builder) Len() int { return len(b.ids) }
+
+// Full reports whether it is time to flush.
+func (b *Builder) Full() bool {
+	if len(b.ids) >= maxMessages {
+		return true
+	}
+	if len(b.ids)&1023 != 0 {
+		return false
+	}
+	n := len(b.enums.items) + 3*len(b.keys)
+	for i := range b.texts {
+		n += len(b.texts[i].items)
+	}
+	for i := range b.space {
+		n += len(b.space[i].values.items) + len(b.space[i].grams.items)
+	}
+	return n > maxItems
+}
+
+// Add takes a message under its row id, in any order but each id once. When it
+// was indexed before, call Index.Kill first. Flush when the builder is Full.
+func (b *Builder) Add(id, gateway int64, m *track.Message) error {
+	if len(b.ids) >= maxMessages {
+		return fmt.Errorf("index message %d: the segment is full", id)
+	}
+	ord := uint32(len(b.ids))
+	b.ids = append(b.ids, id)
+
+	b.enum(kindGateway, uint64(gateway))
+	b.enumsOf(m)
+	b.keysOf(m, ord)
+	for i := range b.texts {
+		b.text(m, i)
+	}
+	for s := range spaceCount {
+		b.value(m, s)
+	}
+	b.enums.end()
+	return nil
+}
+
+func (b *Builder) enum(k kind, payload uint64) { b.enums.add(term(k, payload&payloadMask)) }
+
+func (b *Builder) overflow(f store.Field) { b.enum(kindOverflow, uint64(f)) }
+
+func (b *Builder) enumsOf(m *track.Message) {
+	if m.Kind == "rejection" {
+		b.enum(kindRow, rowRejection)
+	} else {
+		b.enum(kindRow, rowMessage)
+	}
+	store.RowStatuses(m, func(s track.Status) bool {
+		b.enum(kindStatus, uint64(s))
+		return true
+	})
+	for i, bits := uint64(0), m.KindBits; bits != 0; i, bits = i+1, bits>>1 {
+		if bits&1 != 0 {
+			b.enum(kindEvent, i)
+		}
+	}
+	for i, bits := uint64(0), m.Blind; bits != 0; i, bits = i+1, bits>>1 {
+		if bits&1 != 0 {
+			b.enum(kindBlind, i)
+		}
+	}
+	switch {
+	case m.Size > 0:
+		b.enum(kindSize, sizeBucket(m.Size))
+	case m.Size == 0:
+		b.enum(kindEmpty, uint64(store.FieldSize))
+	default:
+		b.overflow(store.FieldSize)
+	}
+}
+
+func (b *Builder) key(t uint64, ord uint32) { b.keys = append(b.keys, keyed{t, ord}) }
+
+func (b *Builder) keysOf(m *track.Message, ord uint32) {
+	b.number(kindMID, store.FieldMID, m.MID, ord)
+	b.number(kindICID, store.FieldICID, m.ICID, ord)
+	if m.MessageID != "" {
+		b.key(hashTerm(kindMessageID, m.MessageID), ord)
+	}
+	if m.QueueID != "" {
+		b.key(hashTerm(kindQueueID, m.QueueID), ord)
+	}
+	for i := range m.Recipients {
+		if next := m.Recipients[i].NextID; next != "" {
+			b.key(hashTerm(kindNext, next), ord)
+		}
+	}
+	for i := range m.Links {
+		if id := m.Links[i].QueueID; id != "" {
+			b.key(hashTerm(kindLink, id), ord)
+		}
+	}
+}
+
+func (b *Builder) number(k kind, f store.Field, n uint64, ord uint32) {
+	switch {
+	case n == 0:
+		b.enum(kindEmpty, uint64(f))
+	case n > payloadMask:
+		b.overflow(f)
+	default:
+		b.key(term(k, n), ord)
+	}
+}
+
+// text adds the trigrams of a field that has no space.
+func (b *Builder) text(m *track.Message, i int) {
+	f, g := textFields[i].field, &b.texts[i]
+	empty := true
+	store.Texts(m, f, func(s string) bool {
+		empty = false
+		s, cut := bounded(store.FoldText(f, s))
+		if cut {
+			b.overflow(f)
+		}
+		g.text(s, cut)
+		return true
+	})
+	g.end()
+	if empty {
+		b.enum(kindEmpty, uint64(f))
+	}
+}
+
+// bounded cuts a text to what is indexed of it.
+func bounded(s string) (string, bool) {
+	if len(s) > maxText {
+		return s[:maxText], true
+	}
+	return s, false
+}
+
+// value adds the values of a field that has a space.
+func (b *Builder) value(m *track.Message, s space) {
+	f, sb := spaceFields[s], &b.space[s]
+	empty := true
+	store.Texts(m, f, func(v string) bool {
+		empty = empty && v == ""
+		v = store.FoldText(f, v)
+		var t uint64
+		if s == spaceClient {
+			t = clientTerm(v)
+		} else {
+			t = hashTerm(s.values(), v)
+		}
+		text, cut := bounded(v)
+		if cut {
+			b.overflow(f)
+		}
+		if s <= spaceRecipient && strings.Count(domainOf(v), ".") > maxLabels {
+			b.overflow(f)
+		}
+		if !sb.values.add(t) {
+			if s == spaceClient && isV6(t) && sb.v6[t] != xxhash.Sum64String(v) {
+				b.overflow(f) // its text is not that of the value
+			}
+			return true
+		}
+		if s == spaceClient && isV6(t) {
+			if sb.v6 == nil {
+				sb.v6 = make(map[uint64]uint64)
+			}
+			sb.v6[t] = xxhash.Sum64String(v)
+		}
+		sb.grams.text(text, cut)
+		sb.grams.end()
+		if s <= spaceRecipient {
+			sb.addDomain(s, domainOf(v))
+			sb.domains.end()
+		}
+		return true
+	})
+	sb.values.end()
+	if empty {
+		b.enum(kindEmpty, uint64(f))
+	}
+}
+
+// domainOf is what is behind the last @, the whole text when there is none.
+func domainOf(addr string) string { return addr[strings.LastIndexByte(addr, '@')+1:] }
+
+func (sb *spaceBuilder) addDomain(s space, domain string) {
+	if domain == "" {
+		return
+	}
+	sb.domains.add(hashTerm(s.domains(), domain))
+	for range maxLabels {
+		dot := strings.IndexByte(domain, '.')
+		if dot < 0 || dot == len(domain)-1 {
+			return
+		}
+		domain = domain[dot+1:]
+		sb.domains.add(hashTerm(s.parents(), domain))
+	}
+}
+
+// Flush writes what was added as one new segment and resets the builder. It
+// does nothing when nothing was added.
+func (b *Builder) Flush(ctx context.Context, tx Tx) error {
+	if len(b.ids) == 0 {
+		return nil
+	}
+	defer b.Reset()
+	sw, err := b.index.newSegment(ctx, tx)
+	if err != nil {
+		return err
+	}
+	defer sw.stmt.Close()
+	ids, order, err := sortIDs(b.ids)
+	if err != nil {
+		return err
+	}
+	b.scratch.write(sw, b, order)
+	firsts := sw.putIDs(ids)
+	if sw.err != nil {
+		return sw.err
+	}
+	for _, k := range b.keys {
+		b.index.filterAdd(k.term)
+	}
+	return b.index.addSegment(ctx, tx, sw, ids, firsts)
+}
+
+// sortIDs returns the ids in ascending order and, when they were not, the
+// number that each had.
+func sortIDs(ids []int64) ([]int64, []uint32, error) {
+	if slices.IsSorted(ids) {
+		for i := 1; i < len(ids); i++ {
+			if ids[i] == ids[i-1] {
+				return nil, nil, fmt.Errorf("index message %d: added twice", ids[i])
+			}
+		}
+		return ids, nil, nil
+	}
+	order := make([]uint32, len(ids))
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	slices.SortFunc(order, func(a, b uint32) int { return cmp.Compare(ids[a], ids[b]) })
+	sorted := make([]int64, len(ids))
+	for i, o := range order {
+		sorted[i] = ids[o]
+		if i > 0 && sorted[i] == sorted[i-1] {
+			return nil, nil, fmt.Errorf("index message %d: added twice", ids[o])
+		}
+	}
+	return sorted, order, nil
+}
