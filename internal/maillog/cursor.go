@@ -1,0 +1,165 @@
+package maillog
+
+import (
+	"net/netip"
+	"strings"
+
+	"waybill/internal/track"
+)
+
+// cursor is the line being read, the event that is made of it, and the state
+// that all dialects share.
+type cursor struct {
+	p  *Parser
+	h  Header
+	o  *origin
+	ev track.Event
+
+	number, offset int64
+	emitTo         func(*track.Event)
+
+	lives *lives
+	conns *conns
+	hops  *table[procKey, hop]
+	// secure are the relays to which TLS was seen.
+	secure map[string]struct{}
+}
+
+// procKey names a process: for one client at a time in a server, for one
+// server at a time in a client.
+type procKey struct {
+	o   *origin
+	pid uint32
+}
+
+func (c *cursor) init(p *Parser, nextMID, nextICID func() uint64) {
+	c.p = p
+	c.lives = newLives(nextMID)
+	c.conns = newConns(nextICID)
+	c.hops = newTable[procKey, hop](maxHops)
+	c.secure = make(map[string]struct{})
+}
+
+func (c *cursor) proc() procKey { return procKey{c.o, c.h.PID} }
+
+// begin starts an event of the line. What is not set here is set by emit's
+// caller through add and the fields of c.ev.
+func (c *cursor) begin(k track.Kind) *track.Event {
+	attrs := c.ev.Attrs[:0]
+	c.ev = track.Event{
+		Time: c.h.Time, Kind: k, Uncertain: c.h.Uncertain,
+		Host: c.h.Host, Tag: c.h.Tag, PID: c.h.PID,
+		Line: c.number, Offset: c.offset, Text: c.h.Text, Attrs: attrs,
+	}
+	return &c.ev
+}
+
+// message starts an event of the life l.
+func (c *cursor) message(k track.Kind, id string, l *life) *track.Event {
+	e := c.begin(k)
+	e.QueueID, e.MID = id, l.mid
+	return e
+}
+
+// life returns the life that the line belongs to by its queue id.
+func (c *cursor) life(id string) *life {
+	return c.lives.find(c.o.host, id, c.o.instance, false, c.h.Time)
+}
+
+// finish ends the life of an event that says so, for emit.
+func (c *cursor) finish(id string, l *life) {
+	c.lives.finish(c.o.host, id, l, c.h.Time)
+}
+
+func (c *cursor) add(k track.Key, v string) {
+	c.ev.Attrs = append(c.ev.Attrs, track.Attr{Key: k, Value: v})
+}
+
+// addSome adds an attribute that an empty string would not tell.
+func (c *cursor) addSome(k track.Key, v string) {
+	if v != "" {
+		c.add(k, v)
+	}
+}
+
+func (c *cursor) emit() outcome {
+	c.emitTo(&c.ev)
+	return parsed
+}
+
+// peer is the other end of a connection as logs write it: "name[address]",
+// with ":port" behind it where that is configured.
+type peer struct{ name, ip, port string }
+
+// parsePeer reads a peer at the start of s. The parts that the log does not
+// know ("unknown") are empty.
+func parsePeer(s string) (p peer, rest string, ok bool) {
+	open := strings.IndexByte(s, '[')
+	if open < 0 {
+		return p, s, false
+	}
+	for i := range open {
+		if s[i] <= ' ' {
+			return p, s, false
+		}
+	}
+	n := strings.IndexByte(s[open:], ']')
+	if n < 0 {
+		return p, s, false
+	}
+	if p.name = s[:open]; p.name == "unknown" {
+		p.name = ""
+	}
+	p.ip = address(s[open+1 : open+n])
+	rest = s[open+n+1:]
+	if len(rest) > 1 && rest[0] == ':' && isDigit(rest[1]) {
+		_, after := number(rest[1:])
+		p.port, rest = rest[1:len(rest)-len(after)], after
+	}
+	return p, rest, true
+}
+
+// address returns an IP address in its canonical form, "" if s is none.
+func address(s string) string {
+	if s == "" || s == "unknown" {
+		return ""
+	}
+	a, err := netip.ParseAddr(strings.TrimPrefix(s, "IPv6:"))
+	if err != nil {
+		return ""
+	}
+	if a.Is4() {
+		return s // ParseAddr takes the canonical form only.
+	}
+	return a.Unmap().String()
+}
+
+// addPeer adds what is known of a client.
+func (c *cursor) addPeer(p peer) {
+	c.addSome(track.ClientName, p.name)
+	c.addSome(track.ClientIP, p.ip)
+	c.addSome(track.ClientPort, p.port)
+}
+
+// number reads a decimal number at the start of s, -1 if there is none or it
+// is too large to count anything.
+func number(s string) (n int, rest string) {
+	i := 0
+	for i < len(s) && i < 10 && isDigit(s[i]) {
+		n = n*10 + int(s[i]-'0')
+		i++
+	}
+	if i == 0 || i == 10 {
+		return -1, s
+	}
+	return n, s[i:]
+}
+
+// digits returns the decimal digits at the start of s.
+func digits(s string) string {
+	i := 0
+	for i < len(s) && isDigit(s[i]) {
+		i++
+	}
+	return s[:i]
+}

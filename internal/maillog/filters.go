@@ -1,0 +1,211 @@
+package maillog
+
+import (
+	"strings"
+
+	"waybill/internal/track"
+)
+
+// filters is the dialect of the programs that judge messages beside the MTA.
+// A line that names a queue id enriches that message; the others are passed
+// over, they say nothing that could be tied to one.
+type filters struct{}
+
+func (filters) name() string { return "filters" }
+
+// The engines, kept in origin.daemon.
+const (
+	engineAmavis daemon = iota
+	engineRspamd
+	engineDKIM
+	engineDMARC
+	engineClamav
+	engineOther
+)
+
+var engines = map[string]daemon{
+	"amavis": engineAmavis, "amavisd": engineAmavis, "amavisd-new": engineAmavis,
+	"rspamd": engineRspamd, "rspamd_proxy": engineRspamd, "rmilter": engineRspamd,
+	"opendkim": engineDKIM, "dkim-milter": engineDKIM, "dkim-filter": engineDKIM,
+	"opendmarc": engineDMARC, "clamav-milter": engineClamav,
+	"policyd-spf": engineOther, "policyd-weight": engineOther, "postgrey": engineOther, "spamd": engineOther,
+	"spamass-milter": engineOther, "milter-greylist": engineOther, "mimedefang.pl": engineOther, "sqlgrey": engineOther,
+	"clamd": engineOther, "clamsmtpd": engineOther, "pyspf-milter": engineOther, "openarc": engineOther, "dkimpy-milter": engineOther,
+}
+
+func (filters) recognise(o *origin, _ bool) bool {
+	name := o.tag[strings.LastIndexByte(o.tag, '/')+1:]
+	d, ok := engines[name]
+	o.daemon = d
+	return ok
+}
+
+func (filters) line(c *cursor) outcome {
+	body := c.h.Body
+	switch c.o.daemon {
+	case engineAmavis:
+		return c.amavis(body)
+	case engineRspamd:
+		return c.rspamd(body)
+	case engineClamav:
+		return c.clamav(body)
+	}
+	id, rest, ok := cutID(body)
+	if !ok {
+		return ignored
+	}
+	switch c.o.daemon {
+	case engineDKIM:
+		return c.dkim(id, rest)
+	case engineDMARC:
+		return c.dmarc(id, rest)
+	}
+	return c.note(id, "")
+}
+
+// verdict tells what an engine said of a message.
+func (c *cursor) verdict(id, engine, word, score string) {
+	c.message(track.MessageVerdict, id, c.life(id))
+	c.add(track.Engine, engine)
+	c.add(track.Verdict, c.lower(word))
+	c.addSome(track.Score, score)
+}
+
+// lower is strings.ToLower without garbage for the few words there are.
+func (c *cursor) lower(s string) string {
+	for i := range len(s) {
+		if s[i]-'A' < 26 || s[i] >= 0x80 {
+			return c.p.intern(strings.ToLower(s))
+		}
+	}
+	return s
+}
+
+// amavis reads "(12345-01) Passed CLEAN {RelayedInbound}, ... Queue-ID: X, ...,
+// Hits: -1.2, ...". Names in parentheses (of a virus) belong to the category.
+func (c *cursor) amavis(body string) outcome {
+	if !strings.HasPrefix(body, "(") {
+		return ignored
+	}
+	_, s, ok := strings.Cut(body, ") ")
+	action, rest, found := strings.Cut(s, " ")
+	if !ok || !found || action != "Passed" && action != "Blocked" {
+		return ignored
+	}
+	id := between(rest, "Queue-ID: ", ",")
+	if !isID(id) {
+		return ignored
+	}
+	category, _, _ := strings.Cut(rest, ",")
+	category, _, _ = strings.Cut(category, " ")
+	c.verdict(id, "amavis", category, between(rest, ", Hits: ", ","))
+	if _, s, ok := strings.Cut(rest, category+" ("); ok && strings.HasPrefix(rest, category+" (") {
+		name, _, _ := strings.Cut(s, ")")
+		c.addSome(track.Reason, name)
+	}
+	c.add(track.Action, c.lower(action))
+	return c.emit()
+}
+
+// between returns what stands between two marks, "" when they are not there.
+func between(s, from, to string) string {
+	i := strings.Index(s, from)
+	if i < 0 {
+		return ""
+	}
+	s = s[i+len(from):]
+	if i = strings.Index(s, to); i >= 0 {
+		s = s[:i]
+	}
+	if s == "-" {
+		return ""
+	}
+	return s
+}
+
+// rspamd reads "<tag>; task; rspamd_task_write_log: id: <...>, qid: <X>, ...
+// (default: F (no action): [1.20/15.00] [...]". The Message-ID stands first
+// and is the sender's to choose, so the queue id is the one right behind it.
+func (c *cursor) rspamd(body string) outcome {
+	if !strings.Contains(body, "rspamd_task_write_log") {
+		return ignored
+	}
+	id, rest := "", body
+	for range maxTries {
+		i := strings.Index(rest, ", qid: <")
+		if i < 0 {
+			return ignored
+		}
+		rest = rest[i+len(", qid: <"):]
+		if n := strings.IndexByte(rest, '>'); n > 0 && isID(rest[:n]) {
+			id, rest = rest[:n], rest[n:]
+			break
+		}
+	}
+	i := strings.Index(rest, ", (default: ")
+	if id == "" || i < 0 {
+		return ignored
+	}
+	rest = rest[i+len(", (default: "):]
+	_, rest, _ = strings.Cut(rest, "(")
+	action, rest, ok := strings.Cut(rest, "): [")
+	if !ok {
+		return ignored
+	}
+	score, _, _ := strings.Cut(rest, "/")
+	c.verdict(id, "rspamd", action, score)
+	return c.emit()
+}
+
+// dkim reads what opendkim says behind a queue id.
+func (c *cursor) dkim(id, s string) outcome {
+	switch {
+	case strings.HasPrefix(s, "DKIM verification successful"):
+		c.verdict(id, "opendkim", "pass", "")
+	case strings.HasPrefix(s, "bad signature data"), strings.Contains(s, "DKIM verification failed"):
+		c.verdict(id, "opendkim", "fail", "")
+	case strings.HasPrefix(s, "no signature data"):
+		c.verdict(id, "opendkim", "none", "")
+	default:
+		return c.note(id, "")
+	}
+	c.add(track.Reason, s)
+	return c.emit()
+}
+
+// dmarc reads "example.org pass".
+func (c *cursor) dmarc(id, s string) outcome {
+	domain, word, _ := strings.Cut(s, " ")
+	switch word {
+	case "pass", "fail", "none", "permerror", "temperror":
+		c.verdict(id, "opendmarc", word, "")
+		c.add(track.Reason, domain)
+		return c.emit()
+	}
+	return c.note(id, "")
+}
+
+// clamav reads "Message QUEUEID from <a> to <b> with subject ... infected by X"
+// and "Clean message QUEUEID from ...". The name stands last.
+func (c *cursor) clamav(body string) outcome {
+	s, infected := strings.CutPrefix(body, "Message ")
+	clean := false
+	if !infected {
+		s, clean = strings.CutPrefix(body, "Clean message ")
+	}
+	id, rest, _ := strings.Cut(s, " ")
+	if !isID(id) {
+		return ignored
+	}
+	i := strings.LastIndex(rest, " infected by ")
+	switch {
+	case infected && i >= 0:
+		c.verdict(id, "clamav", "infected", "")
+		c.add(track.Reason, rest[i+len(" infected by "):])
+	case clean:
+		c.verdict(id, "clamav", "clean", "")
+	default:
+		return c.note(id, "")
+	}
+	return c.emit()
+}

@@ -1,0 +1,292 @@
+package maillog
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"waybill/internal/track"
+)
+
+const (
+	// maxLine bounds what is read of a line; the rest is cut and counted.
+	maxLine = 64 << 10
+	// maxRepeat bounds the events of one "message repeated" line.
+	maxRepeat = 1000
+	// maxPrograms bounds the cache of (host, tag) pairs.
+	maxPrograms = 4096
+	// maxStrings bounds the table of strings that outlive their line.
+	maxStrings = 8192
+)
+
+// Auto is the Format that looks at each line's program; several daemons may
+// share one file.
+const Auto = "auto"
+
+// Options say how a source is to be read.
+type Options struct {
+	Gateway  string         // named in errors only
+	Location *time.Location // zone of stamps that name none; nil is UTC
+	Year     int            // of the first line, for stamps without one; 0 infers it
+	FileTime time.Time      // when the source was last written; zero is now
+	// Format is a dialect's name, or "" or Auto. With a name, every line whose
+	// program no filter knows is taken as written by that dialect's daemons.
+	Format string
+	// NextMID and NextICID give the numbers of lives and connections. Nil counts
+	// from 1.
+	NextMID, NextICID func() uint64
+}
+
+// dialect knows the lines of one family of programs.
+type dialect interface {
+	name() string
+	// recognise prepares p, whose tag is set, for the lines of its program, or
+	// reports that this is not one of the dialect's programs. forced asks for a
+	// best guess: the operator says that the program is the dialect's.
+	recognise(p *origin, forced bool) bool
+	// line tells what the line in c says by emitting its events.
+	line(c *cursor) outcome
+}
+
+// outcome says what became of a line.
+type outcome uint8
+
+const (
+	notKnown outcome = iota // not understood: counted and sampled
+	ignored                 // understood and of no use: counted
+	parsed                  // became one event or several
+)
+
+// origin is a program on a host, as the header names it.
+type origin struct {
+	host    uint32 // number of the host name
+	name    string // host name
+	tag     string
+	dialect int    // index into the parser's dialects, -1 for none
+	daemon  daemon // set by the Postfix dialect
+	service string // what stands before the last slash of the tag: the syslog_name
+	// instance is the first part of the syslog_name. Services of one instance
+	// often append a name of their own ("postfix/filtered"), instances differ in
+	// front ("postfix-out").
+	instance string
+}
+
+type originKey struct{ host, tag string }
+
+// Parser turns the lines of one source into events. It is not safe for
+// concurrent use.
+type Parser struct {
+	headers  *Headers
+	dialects []dialect
+	forced   int // index of the dialect that Format names, -1 for none
+	stats    counters
+
+	origins map[originKey]*origin
+	hosts   map[string]uint32
+	strings map[string]string // interned strings
+	cur     cursor
+
+	// The last line that a program wrote, for "last message repeated".
+	last     []byte
+	lastBody int // where its body begins
+	lastPID  uint32
+	lastFrom *origin
+}
+
+// names of the dialects in the order in which they are asked.
+func dialects() []dialect { return []dialect{postfix{}, filters{}} }
+
+// Formats lists the names that Options.Format may have.
+func Formats() []string {
+	out := []string{Auto}
+	for _, d := range dialects() {
+		out = append(out, d.name())
+	}
+	return out
+}
+
+// New returns a Parser that has read nothing yet.
+func New(o Options) (*Parser, error) {
+	p := &Parser{
+		headers:  NewHeaders(HeaderOptions{Location: o.Location, Year: o.Year, FileTime: o.FileTime}),
+		dialects: dialects(),
+		forced:   -1,
+		origins:  make(map[originKey]*origin),
+		hosts:    make(map[string]uint32),
+		strings:  make(map[string]string),
+	}
+	if o.Format != "" && o.Format != Auto {
+		for i, d := range p.dialects {
+			if d.name() == o.Format {
+				p.forced = i
+			}
+		}
+		if p.forced < 0 {
+			return nil, fmt.Errorf("unknown log format %q, known are %s", o.Format, strings.Join(Formats(), ", "))
+		}
+	}
+	p.stats.init(p.dialects)
+	p.cur.init(p, counter(o.NextMID), counter(o.NextICID))
+	return p, nil
+}
+
+func counter(next func() uint64) func() uint64 {
+	if next != nil {
+		return next
+	}
+	var n uint64
+	return func() uint64 { n++; return n }
+}
+
+// Line reads one line without its line end. emit is called for each event;
+// the event and its attributes are used again afterwards, its strings are
+// parts of text or outlive it. number counts lines from 1, offset is that of
+// the line's first byte.
+func (p *Parser) Line(text string, number, offset int64, emit func(*track.Event)) {
+	p.stats.lines++
+	if len(text) > maxLine {
+		text = text[:maxLine]
+		p.stats.cut++
+	}
+	if !utf8.ValidString(text) {
+		text = strings.ToValidUTF8(text, "\uFFFD")
+		p.stats.repaired++
+	}
+	c := &p.cur
+	h := &c.h
+	if !p.headers.Parse(text, h) {
+		if strings.TrimSpace(text) == "" {
+			p.stats.blank++
+		} else {
+			p.stats.headerless++
+			p.stats.headerlessSamples.add(text)
+		}
+		return
+	}
+	if text[0] == '{' {
+		h.repair()
+	}
+	times := 1
+	if h.Tag == "" && strings.HasPrefix(h.Body, lastRepeated) {
+		if times = p.recall(h); times == 0 {
+			p.stats.foreign++
+			return
+		}
+	}
+	o := p.origin(h)
+	p.last = append(p.last[:0], h.Text...)
+	p.lastBody, p.lastPID, p.lastFrom = len(h.Text)-len(h.Body), h.PID, o
+	if o.dialect < 0 {
+		p.stats.foreign++
+		p.stats.programs.add(o.tag)
+		return
+	}
+	if strings.HasPrefix(h.Body, messageRepeated) {
+		if inner, n := repeated(h.Body); n > 0 {
+			h.Body, times = inner, n
+		}
+	}
+	c.o, c.number, c.offset, c.emitTo = o, number, offset, emit
+	d := p.dialects[o.dialect]
+	became := d.line(c)
+	for range times - 1 {
+		d.line(c)
+	}
+	c.emitTo = nil
+	p.stats.count(o.dialect, became, h.Text)
+}
+
+// Two forms of saying that the line before came again: rsyslog puts the body
+// in brackets behind the program's own tag, the old syslogd has no tag.
+const (
+	messageRepeated = "message repeated "
+	lastRepeated    = "last message repeated "
+)
+
+// repeated reads "message repeated N times: [ body]".
+func repeated(s string) (inner string, times int) {
+	n, rest := number(s[len(messageRepeated):])
+	rest, ok := strings.CutPrefix(rest, " times: [")
+	if !ok || n <= 0 || !strings.HasSuffix(rest, "]") {
+		return "", 0
+	}
+	return strings.TrimPrefix(rest[:len(rest)-1], " "), min(n, maxRepeat)
+}
+
+// recall puts the last line back into h, all but its time.
+func (p *Parser) recall(h *Header) (times int) {
+	n, rest := number(h.Body[len(lastRepeated):])
+	if p.lastFrom == nil || n <= 0 || !strings.HasPrefix(rest, " time") {
+		return 0
+	}
+	h.Host, h.Tag, h.PID = p.lastFrom.name, p.lastFrom.tag, p.lastPID
+	h.Text = string(p.last)
+	h.Body = h.Text[p.lastBody:]
+	return min(n, maxRepeat)
+}
+
+// repair makes the strings of a header valid that were not parts of the line
+// as it stood there (JSON escapes, byte arrays).
+func (h *Header) repair() {
+	for _, s := range []*string{&h.Host, &h.Tag} {
+		*s = strings.ToValidUTF8(*s, "\uFFFD")
+	}
+	if !utf8.ValidString(h.Text) {
+		front := strings.ToValidUTF8(h.Text[:len(h.Text)-len(h.Body)], "\uFFFD")
+		body := strings.ToValidUTF8(h.Body, "\uFFFD")
+		h.Text = front + body
+		h.Body = h.Text[len(front):]
+	}
+}
+
+// origin returns what is known of the program that wrote the line.
+func (p *Parser) origin(h *Header) *origin {
+	if o := p.lastFrom; o != nil && o.tag == h.Tag && o.name == h.Host {
+		return o
+	}
+	if o, ok := p.origins[originKey{h.Host, h.Tag}]; ok {
+		return o
+	}
+	if len(p.origins) >= maxPrograms {
+		clear(p.origins)
+	}
+	o := &origin{name: strings.Clone(h.Host), tag: strings.Clone(h.Tag), dialect: -1}
+	o.host = p.host(o.name)
+	for i, d := range p.dialects {
+		if d.recognise(o, false) {
+			o.dialect = i
+			break
+		}
+	}
+	if o.dialect < 0 && p.forced >= 0 && p.dialects[p.forced].recognise(o, true) {
+		o.dialect = p.forced
+	}
+	p.origins[originKey{o.name, o.tag}] = o
+	return o
+}
+
+// host numbers a host name. When there are too many they share the number 0,
+// which costs nothing but a mistaken life where two of them use the same id.
+func (p *Parser) host(name string) uint32 {
+	n, ok := p.hosts[name]
+	if !ok && len(p.hosts) < maxPrograms {
+		n = uint32(len(p.hosts)) + 1
+		p.hosts[name] = n
+	}
+	return n
+}
+
+// intern returns a copy of s that outlives its line. The few strings that the
+// state keeps (ciphers, relays) come again and again.
+func (p *Parser) intern(s string) string {
+	if v, ok := p.strings[s]; ok {
+		return v
+	}
+	if len(p.strings) >= maxStrings {
+		clear(p.strings)
+	}
+	s = strings.Clone(s)
+	p.strings[s] = s
+	return s
+}
