@@ -38,7 +38,10 @@ func (r *Rig) plain(context.Context) error {
 		{class: "reject", to: []string{"no1@rej.test"}},
 		{class: "reject-later", to: []string{"later1@rej.test"}},
 		{class: "reject-sender", from: "s@spam.test", to: []string{"u1@ok.test"}},
-		{class: "reject-relay", to: []string{"u1@elsewhere.invalid"}},
+		{class: "reject-relay", source: stranger, to: []string{"u1@elsewhere.invalid"}},
+		{class: "reject-data", from: "datano@src.test", to: []string{"u1@ok.test"}},
+		{class: "warn-if-reject", helo: "short", to: []string{"u1@ok.test"}},
+		{class: "elsewhere", to: []string{"u1@elsewhere.invalid"}},
 		// A recipient that is refused after another one gave the message its queue id.
 		{class: "reject-second", to: []string{"u1@ok.test", "no2@rej.test", "later2@rej.test"}},
 		// Fates of a delivery.
@@ -54,8 +57,10 @@ func (r *Rig) plain(context.Context) error {
 		{class: "maybe", to: []string{"u1@maybe.test"}},
 		{class: "lose", to: []string{"u1@lose.test"}, expect: one("u1@lose.test", "expired")},
 		{class: "dead", to: []string{"u1@dead.test"}, expect: one("u1@dead.test", "expired")},
-		{class: "error", to: []string{"u1@err.test"}, expect: one("u1@err.test", "bounced")},
-		{class: "retry", to: []string{"u1@retry.test"}, expect: one("u1@retry.test", "expired")},
+		{class: "reject-error", to: []string{"u1@err.test"}},
+		{class: "reject-retry", to: []string{"u1@retry.test"}},
+		{class: "error", to: []string{"toerr@ok.test"}, expect: one("u1@err.test", "bounced")},
+		{class: "retry", to: []string{"toretry@ok.test"}, expect: one("u1@retry.test", "expired")},
 		{class: "discard", to: []string{"u1@disc.test"}, expect: one("u1@disc.test", "discarded")},
 		{class: "lmtp", to: []string{"u1@lmtp.test", "u2@lmtp.test"}},
 		{class: "pipe", to: []string{"u1@pipe.test"}},
@@ -101,6 +106,7 @@ func (r *Rig) plain(context.Context) error {
 		{class: "subject-utf8", subject: "Grüße aus Köln", to: []string{"u1@ok.test"}},
 		{class: "subject-empty", subject: "", to: []string{"u1@ok.test"}},
 		{class: "no-message-id", id: "none", to: []string{"no-message-id@ok.test"}},
+		{class: "no-message-id-remote", source: stranger, id: "none", to: []string{"no-message-id2@ok.test"}},
 		{class: "odd-message-id", id: "<odd id with: spaces; from=<x@y>@driver.test>", to: []string{"u1@ok.test"}},
 		{class: "odd-address", to: []string{`"quoted user"@ok.test`, "plus+tag@ok.test", "UPPER@OK.test"}},
 		{class: "utf8-address", utf8: true, to: []string{"größe@ok.test"}},
@@ -121,6 +127,10 @@ func (r *Rig) plain(context.Context) error {
 	}
 	return errors.Join(errs...)
 }
+
+// stranger is the one loopback address that Postfix does not trust: it may not
+// relay, and nothing is added to its headers.
+const stranger = "127.0.0.99"
 
 // one is the expectation of a single recipient.
 func one(to, status string) map[string]string { return map[string]string{to: status} }

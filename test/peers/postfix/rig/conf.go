@@ -30,7 +30,7 @@ daemon_directory = /usr/lib/postfix/sbin
 command_directory = /usr/sbin
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
-mynetworks = 127.0.0.0/8
+mynetworks = !127.0.0.99, 127.0.0.0/8
 local_recipient_maps =
 alias_database =
 myhostname = mx-%[3]s.example.test
@@ -40,7 +40,7 @@ smtp_host_lookup = native
 disable_dns_lookups = yes
 maillog_file = %[4]s
 maillog_file_prefixes = %[1]s
-smtpd_relay_restrictions = permit_mynetworks, reject
+smtpd_relay_restrictions = permit_mynetworks, permit_auth_destination, defer_unauth_destination
 smtpd_client_connection_count_limit = 0
 smtpd_client_connection_rate_limit = 0
 smtpd_timeout = 20s
@@ -99,7 +99,8 @@ func (r *Rig) instances() []instance {
 	a := instance{name: "a", log: r.Dir + "/a/mail.log"}
 	a.main = strings.ReplaceAll(`syslog_name = postfix
 smtpd_helo_required = yes
-smtpd_recipient_restrictions = check_recipient_access regexp:DIR/rcpt_access, permit_mynetworks, reject
+smtpd_recipient_restrictions = check_recipient_access regexp:DIR/rcpt_access, warn_if_reject reject_non_fqdn_helo_hostname, permit_mynetworks, permit_auth_destination, reject
+smtpd_data_restrictions = check_sender_access regexp:DIR/data_access
 smtpd_sender_restrictions = check_sender_access regexp:DIR/sender_access
 header_checks = regexp:DIR/header_checks
 body_checks = regexp:DIR/body_checks
@@ -190,6 +191,7 @@ func (r *Rig) maps() map[string]string {
 /^filter@acc\.test$/ FILTER ` + hop("ok") + `
 /^prepend@acc\.test$/ PREPEND X-Rig: seen
 `,
+		"data_access":   "/^datano@/ REJECT not at this stage\n",
 		"sender_access": "/@spam\\.test$/ REJECT blocked sender\n",
 		"header_checks": `/^Subject: .*HREJECT/ REJECT virus found
 /^Subject: .*HHOLD/ HOLD suspicious
@@ -207,6 +209,8 @@ func (r *Rig) maps() map[string]string {
 		"valias": `/^list@ok\.test$/ m1@ok.test, m2@tls.test, m3@hard.test
 /^dup[12]@ok\.test$/ twice@ok.test
 /^both@ok\.test$/ dup1@ok.test, dup2@ok.test
+/^toerr@ok\.test$/ u1@err.test
+/^toretry@ok\.test$/ u1@retry.test
 `,
 		"vmailbox": "/^box@vmail\\.test$/ box/\n",
 		"aliases": fmt.Sprintf(`fwd away@ok.test
