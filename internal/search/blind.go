@@ -137,13 +137,15 @@ func (p *plan) blindQuery(gateway string, bit track.Blind) (q *store.Query, exac
 	for i := range p.conds {
 		c := &p.conds[i]
 		needs := c.needs()
+		if needs&bit != 0 {
+			asking++
+		}
 		switch {
 		case needs == 0:
 			q.All = append(q.All, c.Cond)
 		case c.Not:
 			exact = false // "is not empty, or is hidden" is no condition of the store
 		case needs&bit != 0:
-			asking++
 			q.All = append(q.All, store.Cond{Not: true, Any: c.Any})
 		default:
 			any := slices.Clone(c.Any)

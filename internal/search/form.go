@@ -98,11 +98,7 @@ func fieldTerm(field Field, value string) (Term, error) {
 	s := specOf(field)
 	p.blanks()
 	start := p.at
-	var op byte
-	if c := p.in[p.at]; c == '=' || c == '^' {
-		op = c
-		p.at++
-	}
+	op := p.operator()
 	v, quoted := strings.TrimSpace(p.in[p.at:]), false
 	if rest := p.in[p.at:]; len(rest) > 1 && rest[0] == '"' && strings.HasSuffix(v, `"`) {
 		q := parser{what: p.what, in: v}

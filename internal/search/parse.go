@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"waybill/internal/safetext"
 	"waybill/internal/store"
 )
 
@@ -138,11 +139,7 @@ func fieldPrefix(s string) string {
 // value reads what stands behind "field:".
 func (p *parser) value(t *Term, s *spec) error {
 	start := p.at
-	var op byte
-	if p.at < len(p.in) && (p.in[p.at] == '=' || p.in[p.at] == '^') {
-		op = p.in[p.at]
-		p.at++
-	}
+	op := p.operator()
 	v, quoted, err := p.text()
 	if err != nil {
 		return err
@@ -154,6 +151,24 @@ func (p *parser) value(t *Term, s *spec) error {
 		return p.fail(start, p.at, err.msg, err.hint)
 	}
 	return nil
+}
+
+// operator reads = or ^ in front of a value. An encoded-word begins with = too.
+func (p *parser) operator() byte {
+	rest := p.in[p.at:]
+	if rest == "" || rest[0] != '=' && rest[0] != '^' {
+		return 0
+	}
+	if strings.HasPrefix(rest, "=?") {
+		if i := strings.IndexFunc(rest, unicode.IsSpace); i >= 0 {
+			rest = rest[:i]
+		}
+		if safetext.DecodeHeader(rest) != rest {
+			return 0
+		}
+	}
+	p.at++
+	return rest[0]
 }
 
 // text reads a quoted text or what comes up to the next blank.

@@ -150,12 +150,8 @@ func dateSpan(word string, zone *time.Location) (Span, error) {
 	}
 	t := date.Add(time.Duration(h) * time.Hour)
 	if m < 0 {
-		from, last := local(t, zone)
-		// The hour ends where the last clock that shows it strikes the next.
-		_, to := local(t.Add(time.Hour-1), zone)
-		if to = to.Add(1); to.Before(from) {
-			to = last
-		}
+		from, _ := local(t, zone)
+		to, _ := local(t.Add(time.Hour), zone)
 		return Span{From: from, To: to, Before: from}, nil
 	}
 	first, last := local(t.Add(time.Duration(m)*time.Minute+s), zone)

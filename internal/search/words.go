@@ -158,7 +158,7 @@ func clock(t time.Time, year bool) string {
 }
 
 func hours(t time.Time) string {
-	if t.Second() == 0 && t.Nanosecond() < 1000 {
+	if t.Second() == 0 && t.Nanosecond() < 1e6 {
 		return t.Format("15:04")
 	}
 	return t.Format("15:04:05")
