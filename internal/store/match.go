@@ -148,7 +148,7 @@ func isClient(want, s string) bool {
 // OpSubdomain below it. A bare host name counts as a domain.
 func inDomain(t *Term, s string) bool {
 	host, ok := strings.CutSuffix(s, t.Text)
-	if !ok || t.Text == "" {
+	if !ok || t.Text == "" || strings.IndexByte(t.Text, '@') >= 0 {
 		return false
 	}
 	return host == "" || host[len(host)-1] == '@' || t.Op == OpSubdomain && host[len(host)-1] == '.'
