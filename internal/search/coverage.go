@@ -1,6 +1,7 @@
 package search
 
 import (
+	"cmp"
 	"slices"
 
 	"waybill/internal/store"
@@ -51,6 +52,7 @@ const (
 	detailOutside = "outside what the log claims"
 	detailNoData  = "no log of this gateway was imported"
 	detailNoSuch  = "no gateway of this name is known"
+	detailFuture  = "lies in the future"
 )
 
 // BlindField counts messages in range that do not show a field which the
@@ -88,50 +90,54 @@ func (e extent) span() (track.Interval, bool) {
 // after now is no gap: it has not happened.
 func cover(asked track.Interval, extents []extent, unknown []string, now track.Stamp) Coverage {
 	c := Coverage{From: asked.From, To: asked.To, Basis: NoBasis, Gaps: []Gap{}, Blind: []BlindField{}}
-	latest := now
+	if asked.From != 0 && asked.To == 0 {
+		c.To = max(now, asked.From)
+	}
 	for _, e := range extents {
-		if s, ok := e.span(); ok {
-			c.Basis = Claimed
-			latest = max(latest, s.To)
-			if asked.From == 0 && (c.From == 0 || s.From < c.From) {
-				c.From = s.From
-			}
-			if asked.From == 0 && asked.To == 0 {
-				c.To = max(c.To, s.To)
-			}
+		s, ok := e.span()
+		if !ok {
+			continue
+		}
+		c.Basis = Claimed
+		if asked.From == 0 && (asked.To == 0 || s.From < asked.To) && (c.From == 0 || s.From < c.From) {
+			c.From = s.From
+		}
+		if asked.To == 0 {
+			c.To = max(c.To, s.To)
 		}
 	}
-	if asked.From != 0 && asked.To == 0 {
-		c.To = max(latest, asked.From)
-	}
 	for _, e := range extents {
-		c.Gaps = append(c.Gaps, e.gaps(asked, c, latest)...)
+		c.Gaps = append(c.Gaps, e.gaps(asked, now)...)
 	}
 	for _, name := range unknown {
-		c.Gaps = append(c.Gaps, newGap(name, asked.From, asked.To, detailNoSuch))
+		c.Gaps = append(c.Gaps, newGap(name, asked, detailNoSuch))
 	}
-	slices.SortStableFunc(c.Gaps, func(a, b Gap) int {
-		if a.From != b.From {
-			return int(max(-1, min(1, a.From-b.From)))
-		}
-		return 0
-	})
+	slices.SortStableFunc(c.Gaps, func(a, b Gap) int { return cmp.Compare(a.From, b.From) })
 	c.Complete = len(c.Gaps) == 0 && c.Basis != NoBasis
 	return c
 }
 
-// gaps is what the runs leave open of the range.
-func (e extent) gaps(asked track.Interval, c Coverage, latest track.Stamp) []Gap {
+// gaps is what the runs leave open of the asked range.
+func (e extent) gaps(asked track.Interval, now track.Stamp) []Gap {
 	own, ok := e.span()
 	if !ok {
-		return []Gap{newGap(e.gateway, asked.From, asked.To, detailNoData)}
+		return []Gap{newGap(e.gateway, asked, detailNoData)}
 	}
-	from, to := asked.From, min(c.To, latest)
-	if from == 0 {
+	from, to := asked.From, asked.To
+	switch {
+	case from == 0 && to == 0:
+		from, to = own.From, own.To
+	case from == 0 && to <= own.From:
+		// Nothing of the range is the gateway's own.
+		return []Gap{newGap(e.gateway, asked, detailOutside)}
+	case from == 0:
 		from = own.From
 	}
-	if asked.From == 0 && asked.To == 0 {
-		to = own.To
+	if end := max(now, own.To); to == 0 || to > end {
+		if from >= end {
+			return []Gap{newGap(e.gateway, asked, detailFuture)}
+		}
+		to = end
 	}
 	var out []Gap
 	for _, r := range e.runs {
@@ -139,16 +145,16 @@ func (e extent) gaps(asked track.Interval, c Coverage, latest track.Stamp) []Gap
 			break
 		}
 		if r.From > from {
-			out = append(out, newGap(e.gateway, from, r.From, detailOutside))
+			out = append(out, newGap(e.gateway, Run{From: from, To: r.From}, detailOutside))
 		}
 		from = max(from, r.To)
 	}
 	if from < to {
-		out = append(out, newGap(e.gateway, from, to, detailOutside))
+		out = append(out, newGap(e.gateway, Run{From: from, To: to}, detailOutside))
 	}
 	return out
 }
 
-func newGap(gateway string, from, to track.Stamp, detail string) Gap {
-	return Gap{Gateway: gateway, From: from, To: to, Cause: causeUnknown, Confidence: confidenceNo, Detail: detail}
+func newGap(gateway string, span track.Interval, detail string) Gap {
+	return Gap{Gateway: gateway, From: span.From, To: span.To, Cause: causeUnknown, Confidence: confidenceNo, Detail: detail}
 }

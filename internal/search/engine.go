@@ -63,7 +63,7 @@ func (e *Engine) Search(ctx context.Context, r Request) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	messages := []*track.Message{}
+	var messages []*track.Message
 	for m, err := range s.Messages(ctx) {
 		if err != nil {
 			return nil, err
@@ -74,7 +74,7 @@ func (e *Engine) Search(ctx context.Context, r Request) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.Messages = messages
+	a.Messages = append(a.Messages, messages...)
 	return a, nil
 }
 
@@ -102,10 +102,10 @@ func (e *Engine) Stream(ctx context.Context, r Request) (*Stream, error) {
 		}
 		p.rng, s.at, s.answer.Paged = c.rng, c.at, true
 	}
-	if err := s.look(ctx, track.StampOf(at)); err != nil && !s.timedOut(err) {
+	if err := s.look(ctx, track.StampOf(at)); err != nil && !s.timedOut(ctx, err) {
 		return nil, err
 	}
-	s.answer.Query, s.answer.Zone = p.query, p.zone
+	s.answer.Query, s.answer.Zone, s.answer.Messages = p.query, p.zone, []*track.Message{}
 	return s, nil
 }
 
@@ -138,13 +138,19 @@ func (s *Stream) look(ctx context.Context, now track.Stamp) error {
 
 // timedOut notes when an error only says that the asker's time is up. That is
 // no failure: what was found stands, and the answer says that it is cut short.
-func (s *Stream) timedOut(err error) bool {
-	if !errors.Is(err, context.DeadlineExceeded) {
+func (s *Stream) timedOut(ctx context.Context, err error) bool {
+	if !deadline(ctx, err) {
 		return false
 	}
 	s.answer.Coverage.TimedOut = true
 	s.answer.Coverage.Complete = false
 	return true
+}
+
+// deadline reports whether err comes from the end of ctx's time. An engine may
+// say so in words of its own.
+func deadline(ctx context.Context, err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded)
 }
 
 // Messages yields the messages of the page, newest first. It may be ranged
@@ -161,7 +167,7 @@ func (s *Stream) Messages(ctx context.Context) iter.Seq2[*track.Message, error] 
 		}
 		for m, err := range s.engine.Store.Search(ctx, q) {
 			if err != nil {
-				if !s.timedOut(err) {
+				if !s.timedOut(ctx, err) {
 					yield(nil, fmt.Errorf("search: %w", err))
 				}
 				return
@@ -192,11 +198,11 @@ func (s *Stream) Answer(ctx context.Context) (*Answer, error) {
 			a.Next = page{rng: s.plan.rng, hash: s.plan.hash, at: at}.encode()
 		}
 	}
-	if err := s.countBlind(ctx); err != nil && !s.timedOut(err) {
+	if err := s.countBlind(ctx); err != nil && !s.timedOut(ctx, err) {
 		return nil, err
 	}
 	if a.Found == 0 && !a.Paged {
-		if err := s.explain(ctx); err != nil && !s.timedOut(err) {
+		if err := s.explain(ctx); err != nil && !s.timedOut(ctx, err) {
 			return nil, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"waybill/internal/store"
 	"waybill/internal/track"
 )
 
@@ -18,6 +19,9 @@ type Explanation struct {
 	// Earlier and Later are the nearest hits outside the searched range.
 	Earlier *Nearest `json:"earlier,omitempty"`
 	Later   *Nearest `json:"later,omitempty"`
+	// Rejections is how many rejections would have been found; they are left out
+	// of an answer unless they are asked for.
+	Rejections int `json:"rejections,omitempty"`
 	// Hints are other readings of what was typed.
 	Hints []string `json:"hints,omitempty"`
 	// Cut: there was no time to look at everything.
@@ -56,12 +60,12 @@ func (s *Stream) explain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, effort)
 	defer cancel()
 	why := &Explanation{}
-	err := errors.Join(s.explainRange(ctx, why), s.explainDrop(ctx, why))
-	if errors.Is(err, context.DeadlineExceeded) {
+	err := errors.Join(s.explainKind(ctx, why), s.explainRange(ctx, why), s.explainDrop(ctx, why))
+	if deadline(ctx, err) {
 		why.Cut, err = true, nil
 	}
 	why.Hints = s.plan.hints()
-	if why.Cut || len(why.Drop) > 0 || why.Earlier != nil || why.Later != nil || len(why.Hints) > 0 {
+	if why.Cut || len(why.Drop) > 0 || why.Earlier != nil || why.Later != nil || why.Rejections > 0 || len(why.Hints) > 0 {
 		s.answer.Why = why
 	}
 	return err
@@ -84,6 +88,22 @@ func (s *Stream) explainDrop(ctx context.Context, why *Explanation) error {
 			why.Drop = append(why.Drop, Drop{Condition: c.label(), Hits: min(n, maxHits), AtLeast: n > maxHits})
 		}
 	}
+	return nil
+}
+
+// explainKind looks for rejections: what a caller misses was often refused.
+func (s *Stream) explainKind(ctx context.Context, why *Explanation) error {
+	if s.plan.reject || len(s.plan.conds) == 0 {
+		return nil
+	}
+	q := s.plan.storeQuery(s.chosen)
+	q.Rejections = true
+	q.All = append(q.All, store.Cond{Any: []store.Term{{Field: store.FieldKind, Op: store.OpIs, Text: "rejection"}}})
+	n, err := s.engine.Store.Count(ctx, q, maxHits)
+	if err != nil {
+		return fmt.Errorf("count rejections: %w", err)
+	}
+	why.Rejections = n
 	return nil
 }
 
@@ -151,9 +171,6 @@ func (p *plan) hints() []string {
 		if t.Field == FieldWord && isNetwork(t.Value) {
 			out = append(out, "client:"+t.Value+" searches the addresses of clients")
 		}
-	}
-	if !p.reject && len(p.conds) > 0 {
-		out = append(out, "kind:rejection searches what was refused at the door")
 	}
 	return out
 }

@@ -74,7 +74,7 @@ func (s sentence) from() string {
 // beginning tells where the message came from.
 func (s sentence) beginning() string {
 	m := s.m
-	var who string
+	var who, why string
 	switch from := s.from(); {
 	case from != "" && m.Status == track.StatusRejected:
 		who = "Offered by " + from
@@ -84,15 +84,15 @@ func (s sentence) beginning() string {
 			who += " (user " + shown(m.Auth.User) + ")"
 		}
 	case m.Parent != nil && m.Parent.Relation == track.Bounce:
-		who = "Made by " + shown(m.Gateway) + " to tell the sender of another message that it could not be delivered"
+		who, why = "Made by "+shown(m.Gateway), " to tell the sender of another message that it could not be delivered"
 	case m.Parent != nil && m.Parent.Relation != track.RelationNone:
-		who = "Made by " + shown(m.Gateway) + " from another message (" + m.Parent.Relation.String() + ")"
+		who, why = "Made by "+shown(m.Gateway), " from another message ("+m.Parent.Relation.String()+")"
 	case m.HeadOpen:
 		who = "First seen, already under way, by " + shown(m.Gateway)
 	default:
 		who = "Submitted on " + shown(m.Gateway)
 	}
-	return who + " on " + s.when(m.Time)
+	return who + " on " + s.when(m.Time) + why
 }
 
 // whole tells the end of a message whose recipients do not matter for it.

@@ -102,6 +102,11 @@ func (a *Answer) missing(gateway string, gaps []Gap) string {
 		return "no gateway " + name + " is known"
 	case detailNoData:
 		return "no log of " + name + " was imported"
+	case detailFuture:
+		return "the range lies in the future"
+	}
+	if gaps[0].From == 0 {
+		return fmt.Sprintf("the log of %s begins later", name)
 	}
 	var total time.Duration
 	for _, g := range gaps {
@@ -247,6 +252,13 @@ func (a *Answer) Lines() []string {
 			n = "at least " + n
 		}
 		out = append(out, fmt.Sprintf("without %s: %s", shown(d.Condition), n))
+	}
+	if n := a.Why.Rejections; n > 0 {
+		count := plural(n, "rejection")
+		if n == maxHits {
+			count = "at least " + count
+		}
+		out = append(out, count+" with kind:rejection")
 	}
 	for _, h := range a.Why.Hints {
 		out = append(out, shown(h))
