@@ -1,11 +1,11 @@
 package postings
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -19,8 +19,10 @@ const (
 	maxText = 256
 	// maxLabels is how many parent domains of an address are indexed.
 	maxLabels = 12
-	// maxItems bounds the memory of a builder: postings in all its tables.
-	maxItems = 12 << 20
+	// maxField and maxBytes bound the memory of a builder: the text of one field,
+	// and of all. Sorting the trigrams of a field takes eight times its text.
+	maxField = 5 << 20
+	maxBytes = 20 << 20
 )
 
 // Builder collects the terms of messages until Flush writes them as a segment.
@@ -30,9 +32,9 @@ type Builder struct {
 	ids   []int64
 	enums values // kinds up to kindSize, by term
 	keys  []keyed
-	texts [len(textFields)]grams
+	texts [len(textFields)]texts
 	space [spaceCount]spaceBuilder
-	extra int // items at the last check
+	fold  []byte // of the text at hand
 
 	scratch scratch
 }
@@ -46,7 +48,7 @@ type keyed struct {
 // spaceBuilder collects one space. Its values are numbered as they come.
 type spaceBuilder struct {
 	values  values
-	grams   grams             // owners are values
+	texts   texts             // owners are values
 	domains values            // owners are values, keys are terms
 	v6      map[uint64]uint64 // of clients: which text stands for a term that several addresses share
 }
@@ -64,7 +66,7 @@ func (b *Builder) Reset() {
 	for i := range b.space {
 		s := &b.space[i]
 		s.values.reset()
-		s.grams.reset()
+		s.texts.reset()
 		s.domains.reset()
 		clear(s.v6)
 	}
@@ -78,17 +80,22 @@ func (b *Builder) Full() bool {
 	if len(b.ids) >= maxMessages {
 		return true
 	}
-	if len(b.ids)&1023 != 0 {
-		return false
-	}
-	n := len(b.enums.items) + 3*len(b.keys)
+	sum := 16 * len(b.keys)
 	for i := range b.texts {
-		n += len(b.texts[i].items)
+		n := len(b.texts[i].buf)
+		if n > maxField {
+			return true
+		}
+		sum += n
 	}
 	for i := range b.space {
-		n += len(b.space[i].values.items) + len(b.space[i].grams.items)
+		s := &b.space[i]
+		if len(s.texts.buf) > maxField || len(s.values.slots) > maxMessages-maxMessages/64 {
+			return true
+		}
+		sum += len(s.texts.buf) + 16*len(s.values.slots)
 	}
-	return n > maxItems
+	return sum > maxBytes
 }
 
 // Add takes a message under its row id, in any order but each id once. When it
@@ -181,31 +188,22 @@ func (b *Builder) number(k kind, f store.Field, n uint64, ord uint32) {
 	}
 }
 
-// text adds the trigrams of a field that has no space.
+// text adds the text of a field that has no space.
 func (b *Builder) text(m *track.Message, i int) {
-	f, g := textFields[i].field, &b.texts[i]
+	f, t := textFields[i].field, &b.texts[i]
 	empty := true
 	store.Texts(m, f, func(s string) bool {
 		empty = false
-		s, cut := bounded(store.FoldText(f, s))
-		if cut {
+		b.fold = foldTo(b.fold[:0], f, s)
+		if t.add(b.fold) {
 			b.overflow(f)
 		}
-		g.text(s, cut)
 		return true
 	})
-	g.end()
+	t.end()
 	if empty {
 		b.enum(kindEmpty, uint64(f))
 	}
-}
-
-// bounded cuts a text to what is indexed of it.
-func bounded(s string) (string, bool) {
-	if len(s) > maxText {
-		return s[:maxText], true
-	}
-	return s, false
 }
 
 // value adds the values of a field that has a space.
@@ -214,38 +212,8 @@ func (b *Builder) value(m *track.Message, s space) {
 	empty := true
 	store.Texts(m, f, func(v string) bool {
 		empty = empty && v == ""
-		v = store.FoldText(f, v)
-		var t uint64
-		if s == spaceClient {
-			t = clientTerm(v)
-		} else {
-			t = hashTerm(s.values(), v)
-		}
-		text, cut := bounded(v)
-		if cut {
-			b.overflow(f)
-		}
-		if s <= spaceRecipient && strings.Count(domainOf(v), ".") > maxLabels {
-			b.overflow(f)
-		}
-		if !sb.values.add(t) {
-			if s == spaceClient && isV6(t) && sb.v6[t] != xxhash.Sum64String(v) {
-				b.overflow(f) // its text is not that of the value
-			}
-			return true
-		}
-		if s == spaceClient && isV6(t) {
-			if sb.v6 == nil {
-				sb.v6 = make(map[uint64]uint64)
-			}
-			sb.v6[t] = xxhash.Sum64String(v)
-		}
-		sb.grams.text(text, cut)
-		sb.grams.end()
-		if s <= spaceRecipient {
-			sb.addDomain(s, domainOf(v))
-			sb.domains.end()
-		}
+		b.fold = foldTo(b.fold[:0], f, v)
+		b.valueOf(s, sb)
 		return true
 	})
 	sb.values.end()
@@ -254,21 +222,63 @@ func (b *Builder) value(m *track.Message, s space) {
 	}
 }
 
-// domainOf is what is behind the last @, the whole text when there is none.
-func domainOf(addr string) string { return addr[strings.LastIndexByte(addr, '@')+1:] }
-
-func (sb *spaceBuilder) addDomain(s space, domain string) {
-	if domain == "" {
+// valueOf adds the value that was folded last.
+func (b *Builder) valueOf(s space, sb *spaceBuilder) {
+	f, v := spaceFields[s], b.fold
+	var t uint64
+	if s == spaceClient {
+		t = clientTerm(string(v))
+	} else {
+		t = hashBytes(s.values(), v)
+	}
+	if len(v) > maxText || s <= spaceRecipient && bytes.Count(domainOf(v), dot) > maxLabels {
+		b.overflow(f)
+	}
+	fresh := sb.values.add(t)
+	if s == spaceClient && isV6(t) && sb.sharesV6(t, v, fresh) {
+		b.overflow(f)
+	}
+	if !fresh {
 		return
 	}
-	sb.domains.add(hashTerm(s.domains(), domain))
+	sb.texts.add(v)
+	sb.texts.end()
+	if s <= spaceRecipient {
+		sb.addDomain(s, domainOf(v))
+		sb.domains.end()
+	}
+}
+
+// sharesV6 reports whether the text of the value under t is that of another
+// address, which shares the term.
+func (sb *spaceBuilder) sharesV6(t uint64, v []byte, fresh bool) bool {
+	h := xxhash.Sum64(v)
+	if fresh {
+		if sb.v6 == nil {
+			sb.v6 = make(map[uint64]uint64)
+		}
+		sb.v6[t] = h
+	}
+	return sb.v6[t] != h
+}
+
+// domainOf is what is behind the last @, the whole text when there is none.
+func domainOf(addr []byte) []byte { return addr[bytes.LastIndexByte(addr, '@')+1:] }
+
+var dot = []byte{'.'}
+
+func (sb *spaceBuilder) addDomain(s space, domain []byte) {
+	if len(domain) == 0 {
+		return
+	}
+	sb.domains.add(hashBytes(s.domains(), domain))
 	for range maxLabels {
-		dot := strings.IndexByte(domain, '.')
-		if dot < 0 || dot == len(domain)-1 {
+		i := bytes.IndexByte(domain, '.')
+		if i < 0 || i == len(domain)-1 {
 			return
 		}
-		domain = domain[dot+1:]
-		sb.domains.add(hashTerm(s.parents(), domain))
+		domain = domain[i+1:]
+		sb.domains.add(hashBytes(s.parents(), domain))
 	}
 }
 

@@ -11,6 +11,9 @@ type scratch struct {
 	start  []uint32 // where the list of each slot begins in lists
 	lists  []uint32
 	number []uint32 // new number of each message
+	grams  []uint32
+	spare  []uint32
+	wide   []uint64
 }
 
 // write stores everything that b holds, kind after kind. order, if not nil,
@@ -19,32 +22,27 @@ func (sc *scratch) write(sw *segmentWriter, b *Builder, order []uint32) {
 	n := len(b.ids)
 	sc.byKey(b.enums.slots)
 	sc.group(b.enums.slots, b.enums.items, b.enums.ends, order)
-	sc.emit(sw, b.enums.slots, 0, n)
+	sc.emit(sw, b.enums.slots, n)
 
 	sc.emitKeys(sw, b.keys, order, n)
 
 	for i := range b.texts {
-		g := &b.texts[i]
-		sc.byKey(g.slots)
-		sc.group(g.slots, g.items, g.ends, order)
-		sc.emit(sw, g.slots, term(textFields[i].tri, 0), n)
+		sc.emitTexts(sw, &b.texts[i], order, textFields[i].tri, n)
 	}
 	for s := range spaceCount {
 		sb := &b.space[s]
 		sc.byKey(sb.values.slots)
 		sc.group(sb.values.slots, sb.values.items, sb.values.ends, order)
-		sc.emit(sw, sb.values.slots, 0, n)
+		sc.emit(sw, sb.values.slots, n)
 
 		// From here on owners are values; their ranks are the order of their hashes.
 		ranks := slices.Clone(sc.order)
-		sc.byKey(sb.grams.slots)
-		sc.group(sb.grams.slots, sb.grams.items, sb.grams.ends, ranks)
-		sc.emit(sw, sb.grams.slots, term(s.trigrams(), 0), len(ranks))
+		sc.emitTexts(sw, &sb.texts, ranks, s.trigrams(), len(ranks))
 
 		if len(sb.domains.ends) > 0 {
 			sc.byKey(sb.domains.slots)
 			sc.group(sb.domains.slots, sb.domains.items, sb.domains.ends, ranks)
-			sc.emit(sw, sb.domains.slots, 0, len(ranks))
+			sc.emit(sw, sb.domains.slots, len(ranks))
 		}
 	}
 	sw.flush()
@@ -87,17 +85,17 @@ func (sc *scratch) group(slots []slot, items, ends []uint32, order []uint32) {
 }
 
 // emit writes the slots in their order; kinds are told apart by the terms.
-func (sc *scratch) emit(sw *segmentWriter, slots []slot, base uint64, bound int) {
+func (sc *scratch) emit(sw *segmentWriter, slots []slot, bound int) {
 	for i := 0; i < len(sc.order); {
-		k := kindOf(base | slots[sc.order[i]].key)
+		k := kindOf(slots[sc.order[i]].key)
 		j := i + 1
-		for j < len(sc.order) && kindOf(base|slots[sc.order[j]].key) == k {
+		for j < len(sc.order) && kindOf(slots[sc.order[j]].key) == k {
 			j++
 		}
-		sw.kind(j-i, slots[sc.order[i]].key, slots[sc.order[j-1]].key, bound)
+		sw.kind(orderOf(j-i, slots[sc.order[i]].key, slots[sc.order[j-1]].key), bound)
 		for _, o := range sc.order[i:j] {
 			s := &slots[o]
-			sw.add(base|s.key, sc.lists[sc.start[o]-s.count:sc.start[o]])
+			sw.add(s.key, sc.lists[sc.start[o]-s.count:sc.start[o]])
 		}
 		i = j
 	}
@@ -126,7 +124,7 @@ func (sc *scratch) emitKeys(sw *segmentWriter, keys []keyed, order []uint32, n i
 		for j < len(keys) && kindOf(keys[j].term) == k {
 			j++
 		}
-		sw.kind(j-i, keys[i].term, keys[j-1].term, n)
+		sw.kind(orderOf(j-i, keys[i].term, keys[j-1].term), n)
 		for i < j {
 			t := keys[i].term
 			sc.lists = sc.lists[:0]

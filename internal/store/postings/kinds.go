@@ -103,8 +103,9 @@ func (k kind) short() bool {
 	return k == kindMessageID || k == kindQueueID || k == kindNext || k == kindLink || k == spaceSubject.values()
 }
 
-func hashTerm(k kind, s string) uint64 {
-	h := xxhash.Sum64String(s)
+func hashTerm(k kind, s string) uint64 { return cutHash(k, xxhash.Sum64String(s)) }
+
+func cutHash(k kind, h uint64) uint64 {
 	if k.short() {
 		return term(k, h>>(64-shortBits))
 	}

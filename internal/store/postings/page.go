@@ -40,11 +40,16 @@ type segmentWriter struct {
 	err   error
 }
 
-// kind begins a new kind, with n terms from first to last.
-func (sw *segmentWriter) kind(n int, first, last uint64, bound int) {
+// kind begins a new kind. order is that of the code for its terms; the numbers
+// in its lists lie below bound.
+func (sw *segmentWriter) kind(order uint, bound int) {
 	sw.flush()
-	sw.bound = bound
-	sw.order = uint(bits.Len64(max((last-first)/uint64(n)*11/16, 1)) - 1)
+	sw.order, sw.bound = order, bound
+}
+
+// orderOf is the order for n terms that are spread from first to last.
+func orderOf(n int, first, last uint64) uint {
+	return uint(bits.Len64(max((last-first)/uint64(n)*11/16, 1)) - 1)
 }
 
 func (sw *segmentWriter) add(t uint64, list []uint32) {
