@@ -111,7 +111,7 @@ func TestParseErrors(t *testing.T) {
 		{"no value", "subject: x", "subject: has no value at position 1", "subject: x\n^~~~~~~~"},
 		{"begins with nothing", "subject:^", "every text begins with nothing at position 9", "subject:^\n        ^"},
 		{"unknown status", "status:delivred", `"delivred" is no value of status at position 8: did you mean "delivered"? It is one of queued held`, ""},
-		{"mixed", "status:mixed", `"mixed" is no value of status`, ""},
+		{"mixed", "status:mixed", "a message is mixed when its recipients differ", ""},
 		{"empty status", `status:""`, "status: is never empty", ""},
 		{"number", "mid:12x", `"12x" is not a number at position 5`, ""},
 		{"negative", "mid:-1", `"-1" is not a number`, ""},

@@ -185,6 +185,9 @@ func (t *Term) setWords() *valueError {
 				found = true
 			}
 		}
+		if t.Field == FieldStatus && word == track.StatusMixed.String() {
+			return bad("ask for a status that one of them has", "a message is mixed when its recipients differ, and the status of each is compared")
+		}
 		if !found {
 			hint := "one of " + strings.Join(valid, " ")
 			if guess := nearest(word, valid); guess != "" {
