@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"waybill/internal/track"
+	"waybill/internal/window"
 )
 
 // ErrNotFound is returned for an id that the store never gave out or whose
@@ -86,25 +87,9 @@ type Fragment struct {
 }
 
 // Source is a piece of log as far as it was taken. Pieces are told apart by
-// their content, never by their name.
-type Source struct {
-	ID      string      // fingerprint of the content's beginning; with Gateway the identity
-	Gateway string      //
-	Name    string      // path as it was given, for people
-	From    int64       // byte range [From, To) of the uncompressed content
-	To      int64       //
-	Lines   int64       // number of the last line in the range
-	First   track.Stamp // smallest and largest time of a line
-	Last    track.Stamp //
-	Silence int64       // longest time between two lines, microseconds
-	Marks   []byte      // opaque: lets later imports find overlaps (package source)
-	State   []byte      // opaque: the parser's state at To (package maillog)
-	Parsed  int64       // lines that became events
-	Ignored int64       // lines passed over on purpose
-	Unknown int64       // lines that no dialect knew
-	Samples []string    // some of the unknown lines
-	Waiting int64       // bytes of an unfinished last line, not taken
-}
+// their content, never by their name. What a window tells of a piece is the
+// piece from its beginning: of two the one that reaches further holds.
+type Source = window.Source
 
 // Ingested says what a batch changed.
 type Ingested struct {
