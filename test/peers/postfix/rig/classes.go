@@ -118,7 +118,7 @@ func (r *Rig) plain(context.Context) error {
 		}
 		switch m.from {
 		case "":
-			m.from = sender
+			m.from = Sender
 		case "-":
 			m.from = ""
 		}
@@ -149,9 +149,9 @@ func (r *Rig) bulk(context.Context) error {
 	for n := range 60 {
 		to := fmt.Sprintf("bulk%d@ok.test", n)
 		id := r.newID("bulk")
-		sent := Sent{Class: "bulk", Instance: "a", Service: "edge", Sender: sender, To: []string{to}, MessageID: id,
+		sent := Sent{Class: "bulk", Instance: "a", Service: "edge", Sender: Sender, To: []string{to}, MessageID: id,
 			Expect: one(to, "delivered"), Result: "refused"}
-		if err := errors.Join(s.must("MAIL FROM:<%s>", sender), s.must("RCPT TO:<%s>", to)); err != nil {
+		if err := errors.Join(s.must("MAIL FROM:<%s>", Sender), s.must("RCPT TO:<%s>", to)); err != nil {
 			return fmt.Errorf("class bulk: %w", err)
 		}
 		code, msg, err := s.data("Subject: bulk " + to + "\nMessage-ID: " + id + "\n\nHello.\n")

@@ -19,17 +19,17 @@ func (r *Rig) queue(ctx context.Context) error {
 		return nil
 	}
 	held := func(class, outcome string) (Sent, error) {
-		return r.send(mail{class: class, from: sender, to: []string{class + "@ok.test"}, subject: "HHOLD " + class, expect: one(class+"@ok.test", outcome)})
+		return r.send(mail{class: class, from: Sender, to: []string{class + "@ok.test"}, subject: "HHOLD " + class, expect: one(class+"@ok.test", outcome)})
 	}
 	waiting := func(class, outcome string) (Sent, error) {
-		return r.send(mail{class: class, from: sender, to: []string{class + "@dead.test"}, subject: class, expect: one(class+"@dead.test", outcome)})
+		return r.send(mail{class: class, from: Sender, to: []string{class + "@dead.test"}, subject: class, expect: one(class+"@dead.test", outcome)})
 	}
 	released, err1 := held("hold-release", "delivered")
 	requeued, err2 := held("hold-requeue", "held") // the header check holds it again
-	deleted, err3 := held("hold-delete", "unknown")
+	deleted, err3 := held("hold-delete", "discarded")
 	stopped, err4 := waiting("defer-hold", "held")
 	again, err5 := waiting("defer-requeue", "expired")
-	gone, err6 := waiting("defer-delete", "deferred")
+	gone, err6 := waiting("defer-delete", "discarded")
 	bounce, err7 := waiting("defer-hold-release", "expired")
 	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		return err
@@ -93,24 +93,24 @@ func (r *Rig) postscreen(ctx context.Context) error {
 		return err
 	}
 	// A spam robot's way: everything at once, answers unread.
-	sent := Sent{Class: "postscreen-pregreet", Instance: "a", Service: "postscreen", Sender: sender, To: to, Result: "refused", Expect: one(to[0], "rejected")}
-	_, err = fmt.Fprintf(early.conn, "EHLO early.example.test\r\nMAIL FROM:<%s>\r\nRCPT TO:<%s>\r\nQUIT\r\n", sender, to[0])
+	sent := Sent{Class: "postscreen-pregreet", Instance: "a", Service: "postscreen", Sender: Sender, To: to, Result: "refused", Expect: one(to[0], "rejected")}
+	_, err = fmt.Fprintf(early.conn, "EHLO early.example.test\r\nMAIL FROM:<%s>\r\nRCPT TO:<%s>\r\nQUIT\r\n", Sender, to[0])
 	_ = early.conn.SetDeadline(time.Now().Add(4 * time.Second))
 	_, _ = io.Copy(io.Discard, early.conn)
 	early.text.Close()
 	r.Truth.sent(sent)
-	_, listed := r.send(mail{class: "postscreen-listed", service: "postscreen", source: "127.0.0.66", from: sender, to: to, subject: "listed"})
-	_, fresh := r.send(mail{class: "postscreen-new", service: "postscreen", source: "127.0.0.6", from: sender, to: to, subject: "new"})
-	_, old := r.send(mail{class: "postscreen-old", service: "postscreen", source: "127.0.0.6", from: sender, to: to, subject: "old"})
+	_, listed := r.send(mail{class: "postscreen-listed", service: "postscreen", source: "127.0.0.66", from: Sender, to: to, subject: "listed"})
+	_, fresh := r.send(mail{class: "postscreen-new", service: "postscreen", source: "127.0.0.6", from: Sender, to: to, subject: "new"})
+	_, old := r.send(mail{class: "postscreen-old", service: "postscreen", source: "127.0.0.6", from: Sender, to: to, subject: "old"})
 	return errors.Join(err, listed, fresh, old)
 }
 
 // probes makes Postfix ask the next hop whether a recipient exists, by itself
 // and for sendmail -bv.
 func (r *Rig) probes(ctx context.Context) error {
-	_, good := r.send(mail{class: "probe-good", service: "verify", from: sender, to: []string{"probe@ok.test"}, subject: "probe"})
-	_, bad := r.send(mail{class: "probe-bad", service: "verify", from: sender, to: []string{"probe@hard.test"}, subject: "probe"})
-	return errors.Join(good, bad, run("sendmail", "-C", r.etc("a"), "-bv", "-f", sender, "asked@ok.test", "asked@hard.test"))
+	_, good := r.send(mail{class: "probe-good", service: "verify", from: Sender, to: []string{"probe@ok.test"}, subject: "probe"})
+	_, bad := r.send(mail{class: "probe-bad", service: "verify", from: Sender, to: []string{"probe@hard.test"}, subject: "probe"})
+	return errors.Join(good, bad, run("sendmail", "-C", r.etc("a"), "-bv", "-f", Sender, "asked@ok.test", "asked@hard.test"))
 }
 
 // local delivers on the host: forwards, aliases, files and commands.
@@ -130,7 +130,7 @@ func (r *Rig) local(context.Context) error {
 		{class: "virtual-mailbox", to: []string{"box@vmail.test"}},
 		{class: "virtual-unknown", to: []string{"ghost@vmail.test"}, expect: one("ghost@vmail.test", "bounced")},
 	} {
-		m.from, m.subject = sender, "class "+m.class
+		m.from, m.subject = Sender, "class "+m.class
 		_, err := r.send(m)
 		errs = append(errs, err)
 	}
@@ -151,11 +151,11 @@ func (r *Rig) sasl(context.Context) error {
 func (r *Rig) pickup(context.Context) error {
 	for _, to := range []string{"picked1@ok.test", "picked2@tls.test"} {
 		id := r.newID("pickup")
-		err := runIn("Subject: picked up\nMessage-ID: "+id+"\nTo: "+to+"\n\nHello.\n", "sendmail", "-C", r.etc("a"), "-i", "-f", sender, to)
+		err := runIn("Subject: picked up\nMessage-ID: "+id+"\nTo: "+to+"\n\nHello.\n", "sendmail", "-C", r.etc("a"), "-i", "-f", Sender, to)
 		if err != nil {
 			return fmt.Errorf("class pickup: %w", err)
 		}
-		r.Truth.sent(Sent{Class: "pickup", Instance: "a", Service: "sendmail", Sender: sender, To: []string{to}, MessageID: id,
+		r.Truth.sent(Sent{Class: "pickup", Instance: "a", Service: "sendmail", Sender: Sender, To: []string{to}, MessageID: id,
 			Result: "accepted", Expect: one(to, "delivered")})
 	}
 	return nil
@@ -166,7 +166,7 @@ func (r *Rig) pickup(context.Context) error {
 func (r *Rig) tlsReuse(context.Context) error {
 	var errs []error
 	for n := range 25 {
-		_, err := r.send(mail{class: "tls-reuse", from: sender, to: []string{fmt.Sprintf("reuse%d@tls.test", n)}, subject: "reuse"})
+		_, err := r.send(mail{class: "tls-reuse", from: Sender, to: []string{fmt.Sprintf("reuse%d@tls.test", n)}, subject: "reuse"})
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)

@@ -23,8 +23,8 @@ type mail struct {
 	expect  map[string]string // outcomes; nil: all delivered
 }
 
-// sender is the envelope sender where a class does not need one of its own.
-const sender = "writer@src.test"
+// Sender is the envelope sender where a class does not need one of its own.
+const Sender = "writer@src.test"
 
 // newID makes a Message-ID that names its class.
 func (r *Rig) newID(class string) string {

@@ -50,7 +50,7 @@ type Truth struct {
 	Sunk []Sunk
 	Did  []Did
 
-	mu sync.Mutex
+	mu sync.Mutex // while a run writes it
 }
 
 func (t *Truth) sent(s Sent) { t.mu.Lock(); t.Sent = append(t.Sent, s); t.mu.Unlock() }
