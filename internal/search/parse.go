@@ -20,7 +20,7 @@ const (
 func Parse(text string) (Query, error) {
 	p := parser{what: "query", in: text}
 	if len(text) > MaxQuery {
-		return Query{}, p.fail(MaxQuery-utf8.UTFMax, len(text), fmt.Sprintf("text is longer than %d bytes", MaxQuery), "")
+		return Query{}, p.fail(MaxQuery, len(text), fmt.Sprintf("text is longer than %d bytes", MaxQuery), "")
 	}
 	if !utf8.ValidString(text) {
 		at := strings.IndexRune(text, utf8.RuneError)
@@ -81,14 +81,13 @@ func (p *parser) term() (Term, error) {
 	}
 	name := fieldPrefix(p.in[p.at:])
 	if name == "" {
-		v, quoted, err := p.text()
+		v, _, err := p.text() // a bare word is taken literally, quoted or not
 		if err != nil {
 			return t, err
 		}
 		if v == "" {
 			return t, p.fail(t.pos, p.at, "an empty text matches nothing in particular", "")
 		}
-		_ = quoted // a bare word is taken literally either way
 		t.Op, t.Value, t.end = store.OpContains, v, p.at
 		return t, nil
 	}
