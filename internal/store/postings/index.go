@@ -247,6 +247,7 @@ type reader struct {
 	tx   Tx
 	x    *Index
 	stmt *sql.Stmt
+	once bool // pages are read once and not kept
 }
 
 func (r *reader) close() {
@@ -271,6 +272,8 @@ func (r *reader) page(id int64) ([]byte, error) {
 	if err := r.stmt.QueryRowContext(r.ctx, id).Scan(&p); err != nil {
 		return nil, fmt.Errorf("read index page %d of segment %d: %w", id&(1<<pageShift-1), id>>pageShift, err)
 	}
-	r.x.cache.put(key, p)
+	if !r.once {
+		r.x.cache.put(key, p)
+	}
 	return p, nil
 }
