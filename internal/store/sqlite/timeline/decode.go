@@ -317,3 +317,6 @@ func (r *reader) fill(e *track.Event, pat []byte) error {
 	r.text = text
 	return nil
 }
+
+// Close frees what the Decoder holds.
+func (d *Decoder) Close() { d.zr.Close() }

@@ -1,0 +1,161 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+const (
+	maxDictTexts = 1 << 17 // entries of a day's dictionary
+	maxDictBytes = 4 << 20 // bytes of all of them
+	maxDictText  = 400     // bytes of one
+	sightings    = 1 << 16 // strings remembered as seen once
+)
+
+// readDict is a day's dictionary as readers see it. It only grows, so a number
+// that is not known yet is looked up in the file.
+type readDict struct {
+	db *sql.DB
+	mu sync.RWMutex
+	// texts is guarded by mu; what is in it never changes.
+	texts []string
+}
+
+// Lookup returns the string behind a number.
+func (d *readDict) Lookup(n uint32) (string, bool) {
+	d.mu.RLock()
+	texts := d.texts
+	d.mu.RUnlock()
+	if int(n) < len(texts) {
+		return texts[n], true
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if int(n) >= len(d.texts) {
+		texts, err := loadDict(context.Background(), d.db, d.texts)
+		if err != nil {
+			return "", false // the caller says that the record is damaged
+		}
+		d.texts = texts
+	}
+	if int(n) >= len(d.texts) {
+		return "", false
+	}
+	return d.texts[n], true
+}
+
+// queryer is what reading needs of a database, connection or transaction.
+type queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// loadDict returns texts with the entries behind its end added.
+func loadDict(ctx context.Context, q queryer, texts []string) ([]string, error) {
+	rows, err := q.QueryContext(ctx, "SELECT id, s FROM dict WHERE id >= ? ORDER BY id", len(texts))
+	if err != nil {
+		return nil, fmt.Errorf("read dictionary: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int
+		var s string
+		if err := rows.Scan(&id, &s); err != nil {
+			return nil, fmt.Errorf("read dictionary: %w", err)
+		}
+		if id != len(texts) {
+			return nil, fmt.Errorf("read dictionary: entry %d is missing", len(texts))
+		}
+		texts = append(texts, s)
+	}
+	return texts, rows.Err()
+}
+
+// writeDict is a day's dictionary as its writer sees it, with entries that are
+// not in the file yet. A string gets a number when it is met for the second
+// time: most local parts and ids come once.
+type writeDict struct {
+	byText map[string]uint32
+	texts  []string
+	bytes  int
+	saved  int // entries that are in the file
+	seen   []uint64
+}
+
+func newWriteDict(texts []string) *writeDict {
+	d := &writeDict{byText: make(map[string]uint32, len(texts)), texts: texts, saved: len(texts), seen: make([]uint64, sightings)}
+	for i, s := range texts {
+		d.byText[s] = uint32(i)
+		d.bytes += len(s)
+	}
+	return d
+}
+
+// Lookup returns the string behind a number.
+func (d *writeDict) Lookup(n uint32) (string, bool) {
+	if int(n) >= len(d.texts) {
+		return "", false
+	}
+	return d.texts[n], true
+}
+
+// force returns the number of s, which gets one whatever the bounds are: for
+// the few strings that have no other form.
+func (d *writeDict) force(s string) uint32 {
+	n, ok := d.byText[s]
+	if !ok {
+		n = d.add(s)
+	}
+	return n
+}
+
+// Intern returns the number of s, and gives it one if that pays.
+func (d *writeDict) Intern(s string, must bool) (uint32, bool) {
+	if n, ok := d.byText[s]; ok {
+		return n, true
+	}
+	if len(s) > maxDictText || len(d.texts) >= maxDictTexts || d.bytes+len(s) > maxDictBytes {
+		return 0, false
+	}
+	if !must {
+		h := xxhash.Sum64String(s)
+		if at := &d.seen[h%sightings]; *at != h {
+			*at = h
+			return 0, false
+		}
+	}
+	return d.add(s), true
+}
+
+func (d *writeDict) add(s string) uint32 {
+	n := uint32(len(d.texts))
+	s = strings.Clone(s) // else it would hold the whole log line
+	d.texts = append(d.texts, s)
+	d.byText[s] = n
+	d.bytes += len(s)
+	return n
+}
+
+// save writes the new entries.
+func (d *writeDict) save(ctx context.Context, tx *sql.Tx) error {
+	if d.saved == len(d.texts) {
+		return nil
+	}
+	st, err := tx.PrepareContext(ctx, "INSERT INTO dict(id, s) VALUES(?, ?)")
+	if err != nil {
+		return fmt.Errorf("write dictionary: %w", err)
+	}
+	defer st.Close()
+	for i := d.saved; i < len(d.texts); i++ {
+		if _, err := st.ExecContext(ctx, i, []byte(d.texts[i])); err != nil {
+			return fmt.Errorf("write dictionary: %w", err)
+		}
+	}
+	d.saved = len(d.texts)
+	return nil
+}

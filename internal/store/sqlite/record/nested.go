@@ -1,0 +1,344 @@
+package record
+
+import (
+	"encoding/binary"
+	"strconv"
+	"strings"
+
+	"waybill/internal/track"
+)
+
+// Fields of a recipient.
+const (
+	rAddress  = 1
+	rOriginal = 2
+	rRoute    = 3
+	rStatus   = 4
+	rOutcome  = 5 // one more than the status; absent when it is the status
+	rTime     = 6 // difference to the message's last event
+	rNoTime   = 7
+	rAttempts = 8 // absent: 1
+	rRelay    = 9
+	rRelayIP  = 10 // absent: the one in the relay
+	rPort     = 11 // one more than the port; absent: the one in the relay
+	rDSN      = 12
+	rResponse = 13 // with holes
+	rPlain    = 14 // response without holes
+	rTLS      = 15
+	rMaybe    = 16
+	rNextID   = 17
+)
+
+func (w *writer) rcpt(m *track.Message, r *track.Rcpt) {
+	w.address(rAddress, r.Address)
+	if r.Original != "" {
+		w.address(rOriginal, r.Original)
+	}
+	w.str(rRoute, r.Route)
+	w.num(rStatus, uint64(r.Status))
+	if r.Outcome != r.Status {
+		w.num(rOutcome, uint64(r.Outcome)+1)
+	}
+	if r.Time == 0 {
+		w.num(rNoTime, 1)
+	} else {
+		w.num(rTime, packTime(int64(r.Time-m.Last)))
+	}
+	if r.Attempts != 1 { // stored one more, so that 0 is not absent
+		w.num(rAttempts, uint64(max(r.Attempts, 0))+1)
+	}
+	w.str(rRelay, r.Relay)
+	ip, port := relayParts(r.Relay)
+	if r.RelayIP != ip {
+		w.put(rRelayIP, r.RelayIP, false)
+	}
+	if r.RelayPort != port {
+		w.num(rPort, uint64(max(r.RelayPort, 0))+1)
+	}
+	w.str(rDSN, r.DSN)
+	w.queueID(rNextID, r.NextID)
+	w.response(m, r)
+	w.tls(rTLS, r.TLS)
+	if r.Uncertain {
+		w.num(rMaybe, 1)
+	}
+}
+
+func (r *reader) rcpt(m *track.Message) track.Rcpt {
+	in := reader{b: r.bytes(), dict: r.dict}
+	x := track.Rcpt{Attempts: 1, Time: m.Last}
+	ip, port := false, false
+	outcome, pattern := false, ""
+	for {
+		field, form, ok := in.next()
+		if !ok {
+			break
+		}
+		switch field {
+		case rAddress:
+			x.Address = in.str(form)
+		case rOriginal:
+			x.Original = in.str(form)
+		case rRoute:
+			x.Route = in.str(form)
+		case rStatus:
+			x.Status = track.Status(in.num(form))
+		case rOutcome:
+			x.Outcome, outcome = track.Status(in.num(form)-1), true
+		case rTime:
+			x.Time = m.Last + track.Stamp(unpackTime(in.num(form)))
+		case rNoTime:
+			in.num(form)
+			x.Time = 0
+		case rAttempts:
+			x.Attempts = int(in.num(form)) - 1
+		case rRelay:
+			x.Relay = in.str(form)
+		case rRelayIP:
+			x.RelayIP, ip = in.str(form), true
+		case rPort:
+			x.RelayPort, port = int(in.num(form))-1, true
+		case rDSN:
+			x.DSN = in.str(form)
+		case rResponse:
+			pattern = in.str(form)
+		case rPlain:
+			x.Response = in.str(form)
+		case rTLS:
+			x.TLS = in.tls(form)
+		case rMaybe:
+			x.Uncertain = in.num(form) != 0
+		case rNextID:
+			x.NextID = in.queueID(form)
+		default:
+			in.skip(form)
+		}
+	}
+	if in.err != nil {
+		r.fail("recipient")
+	}
+	wantIP, wantPort := relayParts(x.Relay)
+	if !ip {
+		x.RelayIP = wantIP
+	}
+	if !port {
+		x.RelayPort = wantPort
+	}
+	if !outcome {
+		x.Outcome = x.Status
+	}
+	if pattern != "" {
+		x.Response = fillHoles(pattern, &x, m)
+	}
+	return x
+}
+
+// relayParts are the address and the port in "name[ip]:port".
+func relayParts(relay string) (ip string, port int) {
+	open := strings.IndexByte(relay, '[')
+	if open < 0 {
+		return "", 0
+	}
+	ip, rest, ok := strings.Cut(relay[open+1:], "]")
+	if !ok {
+		return "", 0
+	}
+	if p, ok := strings.CutPrefix(rest, ":"); ok {
+		if n, err := strconv.Atoi(p); err == nil && n > 0 && n < 65536 {
+			port = n
+		}
+	}
+	return ip, port
+}
+
+// Holes in a response: what differs from message to message is known already.
+const (
+	holeNext = "\x00"
+	holeAddr = "\x01"
+	holeMsg  = "\x02"
+)
+
+func (w *writer) response(m *track.Message, r *track.Rcpt) {
+	if r.Response == "" {
+		return
+	}
+	if strings.ContainsAny(r.Response, holeNext+holeAddr+holeMsg) {
+		w.raw(rPlain, r.Response)
+		return
+	}
+	s := r.Response
+	if r.NextID != "" {
+		s = strings.Replace(s, r.NextID, holeNext, 1)
+	}
+	if len(m.MessageID) > 2 {
+		s = strings.Replace(s, m.MessageID, holeMsg, 1)
+	}
+	if len(r.Address) > 2 {
+		s = strings.Replace(s, r.Address, holeAddr, 1)
+	}
+	if len(s) == len(r.Response) {
+		w.str(rPlain, s)
+		return
+	}
+	w.put(rResponse, s, false)
+}
+
+func fillHoles(s string, r *track.Rcpt, m *track.Message) string {
+	s = strings.Replace(s, holeAddr, r.Address, 1)
+	s = strings.Replace(s, holeMsg, m.MessageID, 1)
+	return strings.Replace(s, holeNext, r.NextID, 1)
+}
+
+func (w *writer) link(m *track.Message, l *track.Link) {
+	w.queueID(1, l.QueueID)
+	w.num(2, uint64(l.Relation))
+	if l.Parent {
+		w.num(3, 1)
+	}
+	if l.Time == 0 {
+		w.num(4, 1)
+	} else {
+		w.num(5, packTime(int64(l.Time-m.Last)))
+	}
+	w.num(6, uint64(l.Rcpt+1))
+}
+
+func (r *reader) link(m *track.Message) track.Link {
+	in := reader{b: r.bytes(), dict: r.dict}
+	l := track.Link{Rcpt: -1, Time: m.Last}
+	for {
+		field, form, ok := in.next()
+		if !ok {
+			break
+		}
+		switch field {
+		case 1:
+			l.QueueID = in.queueID(form)
+		case 2:
+			l.Relation = track.Relation(in.num(form))
+		case 3:
+			l.Parent = in.num(form) != 0
+		case 4:
+			in.num(form)
+			l.Time = 0
+		case 5:
+			l.Time = m.Last + track.Stamp(unpackTime(in.num(form)))
+		case 6:
+			l.Rcpt = int(in.num(form)) - 1
+		default:
+			in.skip(form)
+		}
+	}
+	if in.err != nil {
+		r.fail("link")
+	}
+	return l
+}
+
+// part writes a fragment; of a message with one most of it is the message's.
+func (w *writer) part(m *track.Message, p *Part) {
+	var bits uint64
+	for i, set := range []bool{p.Born, p.Soft, p.HasID, p.Ended, p.Instance == m.Instance} {
+		if set {
+			bits |= 1 << i
+		}
+	}
+	w.b = binary.AppendUvarint(w.b, bits|uint64(p.FirstPhase)<<5|uint64(p.LastPhase)<<8)
+	w.b = binary.AppendVarint(w.b, int64(p.MID-m.MID))
+	w.b = binary.AppendUvarint(w.b, packTime(int64(p.First-m.Time)))
+	w.b = binary.AppendUvarint(w.b, packTime(int64(p.Last-m.Last)))
+	if p.Instance != m.Instance {
+		w.b = binary.AppendUvarint(w.b, uint64(len(p.Instance)))
+		w.b = append(w.b, p.Instance...)
+	}
+	w.b = binary.AppendUvarint(w.b, uint64(p.Events))
+	for _, ref := range p.Refs {
+		w.b = binary.AppendUvarint(w.b, uint64(ref.Block))
+		w.b = binary.AppendUvarint(w.b, uint64(ref.Index))
+	}
+}
+
+func (r *reader) part(m *track.Message) Part {
+	in := reader{b: r.bytes()}
+	bits := in.uvarint()
+	var p Part
+	p.Born, p.Soft, p.HasID, p.Ended = bits&1 != 0, bits&2 != 0, bits&4 != 0, bits&8 != 0
+	p.FirstPhase, p.LastPhase = track.LifePhase(bits>>5&7), track.LifePhase(bits>>8&7)
+	u := in.uvarint()
+	p.MID = m.MID + uint64(int64(u>>1)^-int64(u&1))
+	p.First = m.Time + track.Stamp(unpackTime(in.uvarint()))
+	p.Last = m.Last + track.Stamp(unpackTime(in.uvarint()))
+	p.Instance = m.Instance
+	if bits&16 == 0 {
+		p.Instance = string(in.bytes())
+	}
+	p.Events = int(in.uvarint())
+	for len(in.b) > 0 && in.err == nil {
+		p.Refs = append(p.Refs, Ref{Block: int64(in.uvarint()), Index: int(in.uvarint())})
+	}
+	if in.err != nil {
+		r.fail("part")
+	}
+	return p
+}
+
+func (r *reader) client(m *track.Message, field, form int) {
+	switch field {
+	case fUser, fMechanism, fAuthHas:
+		if m.Auth == nil {
+			m.Auth = &track.Auth{}
+		}
+	default:
+		if m.Client == nil {
+			m.Client = &track.Client{}
+		}
+	}
+	switch field {
+	case fClientIP:
+		m.Client.IP = r.str(form)
+	case fClientName:
+		m.Client.Name = r.str(form)
+	case fHelo:
+		m.Client.Helo = r.str(form)
+	case fUser:
+		m.Auth.User = r.str(form)
+	case fMechanism:
+		m.Auth.Mechanism = r.str(form)
+	default:
+		r.num(form)
+	}
+}
+
+func (r *reader) tls(form int) *track.TLS {
+	p := strings.SplitN(r.str(form), "\x00", 3)
+	if len(p) != 3 {
+		r.fail("tls")
+		return nil
+	}
+	return &track.TLS{Protocol: p[0], Cipher: p[1], Trust: p[2]}
+}
+
+func (r *reader) verdict() track.EngineVerdict {
+	in := reader{b: r.bytes(), dict: r.dict}
+	var v track.EngineVerdict
+	for {
+		field, form, ok := in.next()
+		if !ok {
+			break
+		}
+		switch field {
+		case 1:
+			v.Engine = in.str(form)
+		case 2:
+			v.Verdict = in.str(form)
+		case 3:
+			v.Score = in.str(form)
+		default:
+			in.skip(form)
+		}
+	}
+	if in.err != nil {
+		r.fail("verdict")
+	}
+	return v
+}

@@ -1,0 +1,268 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"slices"
+
+	"waybill/internal/store"
+	"waybill/internal/store/postings"
+	"waybill/internal/store/sqlite/record"
+	"waybill/internal/track"
+)
+
+// Rows are read in chunks, each from one state of the file and none while the
+// caller looks at them: a slow reader holds up nobody. The first chunk is
+// small, so that the first page comes soon.
+const (
+	firstChunk = 256
+	largeChunk = 4096
+)
+
+// Search yields what matches, newest first; see store.Store.
+func (s *DB) Search(ctx context.Context, q *store.Query) iter.Seq2[*track.Message, error] {
+	return func(yield func(*track.Message, error) bool) {
+		left := q.Limit
+		err := s.eachDay(ctx, q, func(d *day, scope postings.Scope) (bool, error) {
+			size := firstChunk
+			if q.Limit > 0 {
+				size = min(q.Limit, largeChunk)
+			}
+			for {
+				if q.Limit > 0 {
+					size = min(size, left)
+				}
+				found, err := s.chunk(ctx, d, q, &scope, size)
+				if err != nil {
+					return false, err
+				}
+				for _, m := range found {
+					if !yield(m, nil) {
+						return false, nil
+					}
+				}
+				if q.Limit > 0 {
+					if left -= len(found); left <= 0 {
+						return false, nil
+					}
+				}
+				if scope.Lo >= scope.Hi {
+					return true, nil
+				}
+				size = min(size*4, largeChunk)
+			}
+		})
+		if err != nil {
+			yield(nil, fmt.Errorf("search: %w", err))
+		}
+	}
+}
+
+// eachDay calls f with every day that the query can have rows in, newest
+// first, until f returns false.
+func (s *DB) eachDay(ctx context.Context, q *store.Query, f func(*day, postings.Scope) (bool, error)) error {
+	days, err := s.listDays()
+	if err != nil {
+		return err
+	}
+	before, hasBefore := rowKey{}, false
+	if q.Before.Row != "" {
+		if before, err = parseID(q.Before.Row); err != nil {
+			return fmt.Errorf("cursor %q was not made by this store", q.Before.Row)
+		}
+		hasBefore = true
+	}
+	for _, n := range slices.Backward(days) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		scope, ok := scopeOf(n, q.Range)
+		if hasBefore {
+			if n > before.day {
+				continue
+			}
+			if n == before.day {
+				scope.Hi = min(scope.Hi, before.row)
+			}
+		}
+		if !ok || scope.Lo >= scope.Hi {
+			continue
+		}
+		d, err := s.acquire(ctx, n)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // dropped since we looked
+		}
+		if err != nil {
+			return err
+		}
+		more, err := f(d, scope)
+		s.release(d)
+		if err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// scopeOf is what the range leaves of a day's rows.
+func scopeOf(day int, r track.Interval) (postings.Scope, bool) {
+	scope := postings.Scope{Lo: 0, Hi: 1 << rowBits}
+	if r.From != 0 {
+		switch d := dayOf(r.From); {
+		case d > day:
+			return scope, false
+		case d == day:
+			scope.Lo = milliOf(r.From) << seqBits
+		}
+	}
+	if r.To != 0 {
+		switch d := dayOf(r.To - 1); {
+		case d < day || r.To <= 0:
+			return scope, false
+		case d == day:
+			scope.Hi = (milliOf(r.To-1) + 1) << seqBits
+		}
+	}
+	return scope, true
+}
+
+// chunk returns the next messages that match, at most size, and moves the end
+// of scope before the last row that was looked at.
+func (s *DB) chunk(ctx context.Context, d *day, q *store.Query, scope *postings.Scope, size int) ([]*track.Message, error) {
+	tx, err := d.r.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", d.path, err)
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was written
+	st, err := tx.PrepareContext(ctx, "SELECT doc FROM msg WHERE id = ?")
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", d.path, err)
+	}
+	defer st.Close()
+	var out []*track.Message
+	for c, err := range d.index.Candidates(ctx, tx, q, *scope, d.gatewayLookup(ctx, tx)) {
+		if err != nil {
+			return nil, fmt.Errorf("search %s: %w", d.path, err)
+		}
+		m, err := d.read(ctx, st, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		if m == nil || !matches(q, m, c.Exact) {
+			continue
+		}
+		out = append(out, m)
+		if len(out) >= size {
+			scope.Hi = c.ID
+			return out, nil
+		}
+	}
+	scope.Hi = scope.Lo
+	return out, nil
+}
+
+// matches compares a row with the query; the range always, because the index
+// knows it by row ids, which are coarser.
+func matches(q *store.Query, m *track.Message, exact bool) bool {
+	if exact {
+		return q.Range.Contains(m.Time)
+	}
+	return store.Match(q, m)
+}
+
+// gatewayLookup gives the index the file's numbers of gateways.
+func (d *day) gatewayLookup(ctx context.Context, q queryer) func(string) (int64, bool) {
+	return func(name string) (int64, bool) {
+		n, ok, err := d.gatewayNumber(ctx, q, name)
+		return n, ok && err == nil
+	}
+}
+
+// read returns one message, nil when there is no such row.
+func (d *day) read(ctx context.Context, st *sql.Stmt, row int64) (*track.Message, error) {
+	var doc sql.RawBytes
+	rows, err := st.QueryContext(ctx, row)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", d.path, err)
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		return nil, rows.Err()
+	}
+	if err := rows.Scan(&doc); err != nil {
+		return nil, fmt.Errorf("read %s: %w", d.path, err)
+	}
+	k := rowKey{d.n, row}
+	rec, err := record.Decode(doc, baseOf(k), d.dict, false)
+	if err != nil {
+		return nil, fmt.Errorf("read message %s: %w", publicID(k), err)
+	}
+	rec.Message.ID = publicID(k)
+	return &rec.Message, nil
+}
+
+// Count counts what matches, at most limit; see store.Store.
+func (s *DB) Count(ctx context.Context, q *store.Query, limit int) (int, error) {
+	total := 0
+	err := s.eachDay(ctx, q, func(d *day, scope postings.Scope) (bool, error) {
+		n, err := s.countDay(ctx, d, q, scope, limit-total)
+		total += n
+		return limit <= 0 || total < limit, err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count: %w", err)
+	}
+	if limit > 0 {
+		total = min(total, limit)
+	}
+	return total, nil
+}
+
+func (s *DB) countDay(ctx context.Context, d *day, q *store.Query, scope postings.Scope, limit int) (int, error) {
+	tx, err := d.r.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", d.path, err)
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was written
+	// Row ids tell the time in milliseconds: a range that ends between two needs
+	// a look at the rows.
+	whole := q.Range.From%1000 == 0 && q.Range.To%1000 == 0 && d.n != 0 && d.n != lastDay
+	if whole {
+		sure, maybe, err := d.index.Count(ctx, tx, q, scope, d.gatewayLookup(ctx, tx))
+		if err != nil {
+			return 0, fmt.Errorf("count in %s: %w", d.path, err)
+		}
+		if sure == maybe {
+			return sure, nil
+		}
+	}
+	st, err := tx.PrepareContext(ctx, "SELECT doc FROM msg WHERE id = ?")
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", d.path, err)
+	}
+	defer st.Close()
+	n := 0
+	for c, err := range d.index.Candidates(ctx, tx, q, scope, d.gatewayLookup(ctx, tx)) {
+		if err != nil {
+			return 0, fmt.Errorf("count in %s: %w", d.path, err)
+		}
+		if !c.Exact || !whole {
+			m, err := d.read(ctx, st, c.ID)
+			if err != nil {
+				return 0, err
+			}
+			if m == nil || !matches(q, m, c.Exact) {
+				continue
+			}
+		}
+		n++
+		if limit > 0 && n >= limit {
+			break
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,371 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"waybill/internal/store/postings"
+	"waybill/internal/store/sqlite/record"
+)
+
+// writeDays writes what the batch changed, a transaction for each day. Days
+// that a message moves to come before the one that it leaves, so that it is
+// never gone.
+func (in *ingest) writeDays(ctx context.Context) error {
+	changed := make(map[int][]*node)
+	for _, n := range in.graph.nodes {
+		if n != nil && n.write {
+			changed[n.key.day] = append(changed[n.key.day], n)
+		}
+	}
+	in.graph.close() // old states of the files are not needed any more
+	pending := make(map[int]bool)
+	for _, k := range in.db.wr.pending {
+		pending[k.day] = true
+	}
+	days := make([]int, 0, len(changed))
+	for n := range changed {
+		days = append(days, n)
+	}
+	leaving := func(day int) int {
+		if slices.ContainsFunc(changed[day], func(n *node) bool { return n.into != nil && n.into.key.day != day }) {
+			return 1
+		}
+		return 0
+	}
+	slices.SortFunc(days, func(a, b int) int { return cmp.Or(cmp.Compare(leaving(a), leaving(b)), cmp.Compare(a, b)) })
+	for i, n := range days {
+		if err := in.step("before day " + strconv.Itoa(i)); err != nil {
+			return err
+		}
+		nodes := changed[n]
+		slices.SortFunc(nodes, compareNodes)
+		if err := in.writeDay(ctx, n, nodes, len(days) > 1); err != nil {
+			return explain(fmt.Errorf("write %s: %w", in.db.dayPath(n), err), in.db.dayPath(n))
+		}
+		if len(days) > 1 {
+			pending[n] = true
+		}
+	}
+	return in.donePending(ctx, pending)
+}
+
+// donePending forgets what was noted as pending: all days are written.
+func (in *ingest) donePending(ctx context.Context, days map[int]bool) error {
+	for n := range days {
+		d, _, err := in.db.dayForWriting(ctx, n)
+		if err != nil {
+			return err
+		}
+		_, err = d.w.ExecContext(ctx, "DELETE FROM pending")
+		in.db.release(d)
+		if err != nil {
+			return explain(fmt.Errorf("write %s: %w", d.path, err), d.path)
+		}
+	}
+	in.db.wr.pending = nil
+	return nil
+}
+
+// dayTx is the transaction that writes one day.
+type dayTx struct {
+	in  *ingest
+	ctx context.Context
+	d   *day
+	w   *dayWriter
+	tx  *sql.Tx
+
+	insert, update, loose, tight *sql.Stmt
+}
+
+func (in *ingest) writeDay(ctx context.Context, n int, nodes []*node, several bool) error {
+	d, w, err := in.db.dayForWriting(ctx, n)
+	if err != nil {
+		return err
+	}
+	defer in.db.release(d)
+	tx, err := d.w.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	t := &dayTx{in: in, ctx: ctx, d: d, w: w, tx: tx}
+	if err := t.run(nodes, several); err != nil {
+		return errors.Join(err, rollback(tx))
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		in.db.wr.note(n)
+	}
+	return nil
+}
+
+func rollback(tx *sql.Tx) error {
+	if err := tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
+		return err
+	}
+	return nil
+}
+
+func (t *dayTx) run(nodes []*node, several bool) error {
+	steps := []func([]*node) error{t.gateways, t.blocks, t.rows, t.counter}
+	if several {
+		steps = append(steps, t.pending)
+	}
+	for _, step := range append(steps, t.ledger) {
+		if err := step(nodes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gateways numbers the gateways that are new to the file.
+func (t *dayTx) gateways(nodes []*node) error {
+	for _, n := range nodes {
+		name := n.rec.Message.Gateway
+		if _, ok := t.w.gateways[name]; ok || n.into != nil {
+			continue
+		}
+		res, err := t.tx.ExecContext(t.ctx, "INSERT INTO gateway(name) VALUES(?)", name)
+		if err != nil {
+			return err
+		}
+		if t.w.gateways[name], err = res.LastInsertId(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rows writes the records and the index. The index works through messages
+// while their rows go into the file.
+func (t *dayTx) rows(nodes []*node) error {
+	var gone []int64
+	b := t.d.index.NewBuilder()
+	for _, n := range nodes {
+		if n.stored && n.index {
+			gone = append(gone, n.key.row)
+		}
+	}
+	if _, err := t.d.index.Kill(t.ctx, t.tx, gone); err != nil {
+		return err
+	}
+	if err := t.prepare(); err != nil {
+		return err
+	}
+	const chunk = 4096
+	for len(nodes) > 0 {
+		part := nodes[:min(chunk, len(nodes))]
+		nodes = nodes[len(part):]
+		built := make(chan error, 1)
+		go func() { built <- t.build(b, part) }()
+		err := t.put(part)
+		if err = errors.Join(err, <-built); err != nil {
+			return err
+		}
+		if b.Full() || b.Len()+chunk > maxSegment {
+			if err := b.Flush(t.ctx, t.tx); err != nil {
+				return err
+			}
+		}
+	}
+	if err := t.w.dict.save(t.ctx, t.tx); err != nil {
+		return err
+	}
+	if err := b.Flush(t.ctx, t.tx); err != nil {
+		return err
+	}
+	return t.d.index.Maintain(t.ctx, t.tx)
+}
+
+// maxSegment is the number of messages that a segment of the index holds.
+const maxSegment = 1 << 16
+
+func (t *dayTx) build(b *postings.Builder, nodes []*node) error {
+	for _, n := range nodes {
+		if n.into != nil || !n.index {
+			continue
+		}
+		if err := b.Add(n.key.row, t.w.gateways[n.rec.Message.Gateway], &n.rec.Message); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *dayTx) prepare() error {
+	for _, p := range []struct {
+		st   **sql.Stmt
+		text string
+	}{
+		{&t.insert, "INSERT INTO msg(id, doc) VALUES(?, ?)"},
+		{&t.update, "UPDATE msg SET doc = ? WHERE id = ?"},
+		{&t.loose, "INSERT OR IGNORE INTO loose(h, id) VALUES(?, ?)"},
+		{&t.tight, "DELETE FROM loose WHERE h = ? AND id = ?"},
+	} {
+		st, err := t.tx.PrepareContext(t.ctx, p.text)
+		if err != nil {
+			return err
+		}
+		*p.st = st // closed with the transaction
+	}
+	return nil
+}
+
+func (t *dayTx) put(nodes []*node) error {
+	var doc []byte
+	for _, n := range nodes {
+		if n.into != nil {
+			if err := t.forward(n); err != nil {
+				return err
+			}
+			continue
+		}
+		doc = record.Append(doc[:0], &n.rec, baseOf(n.key), t.w.dict)
+		var err error
+		if n.stored {
+			_, err = t.update.ExecContext(t.ctx, doc, n.key.row)
+		} else {
+			_, err = t.insert.ExecContext(t.ctx, n.key.row, doc)
+			t.count(n, 1)
+		}
+		if err != nil {
+			return err
+		}
+		if err := t.looseness(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *dayTx) count(n *node, by int64) {
+	if n.rec.Message.Kind == "" {
+		t.w.messages += by
+	} else {
+		t.w.rejections += by
+	}
+}
+
+func (t *dayTx) looseness(n *node) error {
+	if n.rec.Message.Kind != "" {
+		return nil
+	}
+	var err error
+	switch {
+	case n.loose():
+		_, err = t.loose.ExecContext(t.ctx, int64(n.lifeKey().hash()), n.key.row)
+	case n.stored:
+		_, err = t.tight.ExecContext(t.ctx, int64(n.lifeKey().hash()), n.key.row)
+	}
+	return err
+}
+
+// forward takes a row away and leaves a note where its message went.
+func (t *dayTx) forward(n *node) error {
+	to := n.into.key
+	for _, q := range []struct {
+		text string
+		args []any
+	}{
+		{"DELETE FROM msg WHERE id = ?", []any{n.key.row}},
+		{"INSERT OR REPLACE INTO moved(id, day, row) VALUES(?, ?, ?)", []any{n.key.row, to.day, to.row}},
+		{"DELETE FROM loose WHERE h = ? AND id = ?", []any{int64(n.lifeKey().hash()), n.key.row}},
+	} {
+		if _, err := t.tx.ExecContext(t.ctx, q.text, q.args...); err != nil {
+			return err
+		}
+	}
+	t.count(n, -1)
+	return nil
+}
+
+func (t *dayTx) counter([]*node) error {
+	_, err := t.tx.ExecContext(t.ctx, "UPDATE counter SET seq = ?, messages = ?, rejections = ?", t.w.seq, t.w.messages, t.w.rejections)
+	return err
+}
+
+// pending notes whose relations may reach into days that are not written yet.
+func (t *dayTx) pending(nodes []*node) error {
+	st, err := t.tx.PrepareContext(t.ctx, "INSERT OR IGNORE INTO pending(id) VALUES(?)")
+	if err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		if n.into != nil || !t.in.reaches(n) {
+			continue
+		}
+		if _, err := st.ExecContext(t.ctx, n.key.row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ledger notes the windows in the transaction that has their messages.
+func (t *dayTx) ledger(nodes []*node) error {
+	st, err := t.tx.PrepareContext(t.ctx, "INSERT OR REPLACE INTO ledger(identity, digest, gateway, t0, t1, messages) VALUES(?, ?, ?, ?, ?, ?)")
+	if err != nil {
+		return err
+	}
+	count := make(map[*window]int)
+	for _, n := range nodes {
+		for i := range n.fresh {
+			if w := n.fresh[i].window; w != nil {
+				count[w]++
+			}
+		}
+	}
+	for _, w := range t.in.windows {
+		if count[w] == 0 {
+			continue
+		}
+		if _, err := st.ExecContext(t.ctx, w.Identity, w.Digest, w.Gateway, int64(w.Interval.From), int64(w.Interval.To), count[w]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// note keeps what the writer knows in step with the files.
+func (w *writerState) note(n *node) {
+	h := n.lifeKey().hash()
+	rows := w.loose[h]
+	at := slices.Index(rows, n.key)
+	loose := n.into == nil && n.loose()
+	switch {
+	case loose && at < 0:
+		w.loose[h] = append(rows, n.key)
+	case !loose && at >= 0:
+		if rows = slices.Delete(rows, at, at+1); len(rows) == 0 {
+			delete(w.loose, h)
+		} else {
+			w.loose[h] = rows
+		}
+	}
+	n.stored, n.write, n.index, n.fresh = true, false, false, nil
+}
+
+// reaches reports whether a message has, or may be, a relation in another day.
+func (in *ingest) reaches(n *node) bool {
+	m := n.message()
+	if m.QueueID == "" {
+		return false
+	}
+	other := func(list []*node) bool {
+		return slices.ContainsFunc(list, func(o *node) bool { return o.key.day != n.key.day })
+	}
+	if other(in.graph.wants[m.QueueID]) || n.related {
+		return true
+	}
+	found := false
+	eachWanted(m, func(id string) { found = found || other(in.graph.byID[id]) })
+	return found
+}
