@@ -1,0 +1,113 @@
+// Command bench measures Waybill beside other programs on the same log, and
+// how fast a filled store answers.
+//
+//	bench                 both, as `make bench` does
+//	bench versus          Waybill, pflogsumm, rg, zcat and lnav on one log
+//	bench store           fill a store and search it
+//	bench search DATA     search a store that is there
+//	bench parse LOG       lines to events only, on one core
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"runtime/pprof"
+)
+
+// options are what the flags say.
+type options struct {
+	template string
+	mega     float64
+	messages int
+	runs     int
+	queries  int
+	seed     uint64
+	dir      string
+	waybill  string
+	profile  string
+}
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run() (err error) {
+	var o options
+	flag.StringVar(&o.template, "template", "testdata/genuine/postfix-a.log.gz", "genuine log that the input is made from")
+	flag.Float64Var(&o.mega, "mb", 200, "size of the log in MB (10^6 bytes)")
+	flag.IntVar(&o.messages, "messages", 2_000_000, "messages in the store that is searched")
+	flag.IntVar(&o.runs, "runs", 5, "runs of each program")
+	flag.IntVar(&o.queries, "queries", 60, "questions of each class")
+	flag.Uint64Var(&o.seed, "seed", 1, "seed of the input")
+	flag.StringVar(&o.dir, "dir", "", "directory for the input and the stores (default: a temporary one)")
+	flag.StringVar(&o.waybill, "waybill", "", "program to measure (default: built from this tree)")
+	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of parse or search")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+
+	if o.profile != "" {
+		f, err := os.Create(o.profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	what := flag.Arg(0)
+	switch what {
+	case "parse":
+		p, err := parseLog(flag.Arg(1))
+		if err == nil {
+			fmt.Println(p)
+		}
+		return err
+	case "search":
+		return latency(ctx, flag.Arg(1), o.queries, os.Stdout)
+	case "", "versus", "store":
+	default:
+		return fmt.Errorf("%q is not versus, store, search or parse", what)
+	}
+	if o.dir == "" {
+		if o.dir, err = os.MkdirTemp("", "waybill-bench-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(o.dir)) }()
+	}
+	if err := os.MkdirAll(o.dir, 0o755); err != nil {
+		return err
+	}
+	if o.waybill == "" {
+		o.waybill = filepath.Join(o.dir, "waybill")
+		if out, err := exec.CommandContext(ctx, "go", "build", "-o", o.waybill, "waybill/cmd/waybill").CombinedOutput(); err != nil {
+			return fmt.Errorf("build waybill: %w: %s", err, out)
+		}
+	}
+	fmt.Printf("%d cores, %s.\n\n", runtime.NumCPU(), runtime.Version())
+	if what != "store" {
+		if err := versus(ctx, o, os.Stdout); err != nil {
+			return err
+		}
+	}
+	if what != "versus" {
+		data, err := fill(ctx, o, os.Stdout)
+		if err != nil {
+			return err
+		}
+		return latency(ctx, data, o.queries, os.Stdout)
+	}
+	return nil
+}
