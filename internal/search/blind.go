@@ -16,21 +16,28 @@ const maxBlind = 1000
 // blindSample is how many of them are looked at to say why.
 const blindSample = 20
 
-// countBlind counts, for each field that the query asks for, the messages in
-// range whose log does not show it and that the query would otherwise take.
+// countBlind counts, for each thing that the query needs to see, the messages
+// in range whose log does not show it and that it would otherwise take.
 func (s *Stream) countBlind(ctx context.Context) error {
-	var needed track.Blind
+	var needed hidden
 	for i := range s.plan.conds {
 		needed |= s.plan.conds[i].needs()
 	}
+	if needed == 0 {
+		return nil
+	}
 	for _, gateway := range s.chosen.known {
-		for _, f := range track.Blinds {
-			if needed&f.Bit == 0 {
+		possible, err := s.possible(ctx, gateway, needed)
+		if err != nil {
+			return err
+		}
+		for _, v := range veils() {
+			if possible&v.bit == 0 {
 				continue
 			}
-			b, err := s.blindField(ctx, gateway, f.Bit, f.Field)
+			b, err := s.blindField(ctx, gateway, v, possible)
 			if err != nil {
-				return fmt.Errorf("count messages that do not show their %s: %w", f.Field, err)
+				return fmt.Errorf("count messages that do not show their %s: %w", v.name, err)
 			}
 			if b.Messages > 0 {
 				s.answer.Coverage.Blind = append(s.answer.Coverage.Blind, b)
@@ -40,12 +47,12 @@ func (s *Stream) countBlind(ctx context.Context) error {
 	return nil
 }
 
-// needs are the fields without which a message misses the condition although
-// it may meet it. A message that does not show a field is empty there for the
-// store: it misses what asks for a text, and what excludes the empty; it is
-// taken by what asks for the empty, and by what excludes a text.
-func (c *cond) needs() track.Blind {
-	var bits track.Blind
+// needs is what must be shown of a message, lest it misses the condition
+// although it may meet it. What is not shown is empty for the store: it misses
+// what asks for a text, and what excludes the empty; it is taken by what asks
+// for the empty, and by what excludes a text.
+func (c *cond) needs() hidden {
+	var bits hidden
 	for _, t := range c.terms {
 		asksForEmpty := t.Op == store.OpEmpty && t.Field != FieldSender
 		if t.Not == asksForEmpty {
@@ -56,18 +63,21 @@ func (c *cond) needs() track.Blind {
 }
 
 // blindField counts the messages of one gateway that may have been missed
-// because their log does not show one field.
-func (s *Stream) blindField(ctx context.Context, gateway string, bit track.Blind, name string) (BlindField, error) {
-	b := BlindField{Gateway: gateway, Field: name}
-	q, exact := s.plan.blindQuery(gateway, bit)
+// because of one veil.
+func (s *Stream) blindField(ctx context.Context, gateway string, v veil, possible hidden) (BlindField, error) {
+	b := BlindField{Gateway: gateway, Field: v.name}
+	q, exact := s.plan.blindQuery(gateway, v, possible)
 	if !exact {
-		return s.scanBlind(ctx, q, bit, b)
+		return s.scanBlind(ctx, q, v, possible, b)
 	}
 	n, err := s.engine.Store.Count(ctx, q, maxBlind+1)
 	if err != nil || n == 0 {
 		return b, err
 	}
 	b.Messages, b.AtLeast = min(n, maxBlind), n > maxBlind
+	if b.Reason = v.reason; b.Reason != "" {
+		return b, nil
+	}
 	q.Limit = blindSample
 	var sample []*track.Message
 	for m, err := range s.engine.Store.Search(ctx, q) {
@@ -76,119 +86,103 @@ func (s *Stream) blindField(ctx context.Context, gateway string, bit track.Blind
 		}
 		sample = append(sample, m)
 	}
-	b.Reason = blindReason(bit, sample)
+	b.Reason = blindReason(v, sample)
 	return b, nil
 }
 
 // scanBlind looks at each candidate, where the store cannot be asked exactly.
 // It gives up early only when there is something to show for it: a count, or
 // an answer that found something anyway.
-func (s *Stream) scanBlind(ctx context.Context, q *store.Query, bit track.Blind, b BlindField) (BlindField, error) {
+func (s *Stream) scanBlind(ctx context.Context, q *store.Query, v veil, possible hidden, b BlindField) (BlindField, error) {
 	var sample []*track.Message
 	rows := 0
 	for m, err := range s.engine.Store.Search(ctx, q) {
 		if err != nil {
 			return b, err
 		}
-		if rows++; b.Messages == maxBlind || rows > 4*maxBlind && (b.Messages > 0 || s.answer.Found > 0) {
+		if rows++; rows > 4*maxBlind && (b.Messages > 0 || s.answer.Found > 0) {
 			b.AtLeast = b.Messages > 0
 			break
 		}
-		if s.plan.mayMiss(m, bit) {
-			b.Messages++
-			if len(sample) < blindSample {
-				sample = append(sample, m)
-			}
+		if !s.plan.mayMiss(m, v.bit, possible) {
+			continue
+		}
+		if b.Messages == maxBlind {
+			b.AtLeast = true
+			break
+		}
+		if b.Messages++; len(sample) < blindSample {
+			sample = append(sample, m)
 		}
 	}
-	b.Reason = blindReason(bit, sample)
+	b.Reason = blindReason(v, sample)
 	return b, nil
 }
 
-// mayMiss defines blindness: m does not show a field that a condition missed
-// by m needs, and it meets all conditions but such as it may miss for that.
-func (p *plan) mayMiss(m *track.Message, bit track.Blind) bool {
-	hidden := m.Blind
-	if m.Kind == "rejection" {
-		hidden |= neverRejected
-	}
+// mayMiss defines blindness: something that m does not show is needed by a
+// condition that m misses, and m meets all conditions but such.
+func (p *plan) mayMiss(m *track.Message, bit, possible hidden) bool {
+	behind := hiddenOf(m, possible)
 	missed := false
 	for i := range p.conds {
 		c := &p.conds[i]
 		if store.MatchCond(&c.Cond, m) {
 			continue
 		}
-		needs := c.needs()
-		if needs&hidden == 0 {
+		needs := c.needs() & behind
+		if needs == 0 {
 			return false
 		}
-		missed = missed || needs&hidden&bit != 0
+		missed = missed || needs&bit != 0
 	}
 	return missed
 }
 
 // blindQuery finds the candidates for mayMiss, and tells whether they are all
 // of them and nothing else.
-func (p *plan) blindQuery(gateway string, bit track.Blind) (q *store.Query, exact bool) {
+func (p *plan) blindQuery(gateway string, v veil, possible hidden) (q *store.Query, exact bool) {
 	q = &store.Query{Range: p.rng, Gateways: []string{gateway}, Rejections: p.reject}
-	q.All = append(q.All, store.Cond{Any: p.hides(bit)})
+	q.All = append(q.All, store.Cond{Any: v.terms(p.reject)})
 	exact = true
-	asking := 0
+	var asking []store.Cond // negations of the conditions that need what v hides
 	for i := range p.conds {
 		c := &p.conds[i]
-		needs := c.needs()
-		if needs&bit != 0 {
-			asking++
-		}
+		needs := c.needs() & possible
 		switch {
 		case needs == 0:
 			q.All = append(q.All, c.Cond)
 		case c.Not:
-			exact = false // "is not empty, or is hidden" is no condition of the store
-		case needs&bit != 0:
-			q.All = append(q.All, store.Cond{Not: true, Any: c.Any})
+			// "Is not empty, or is hidden" is no condition of the store.
+			exact = false
+			if needs&v.bit != 0 {
+				asking = append(asking, store.Cond{Any: c.Any})
+			}
+		case needs&v.bit != 0:
+			asking = append(asking, store.Cond{Not: true, Any: c.Any})
 		default:
 			any := slices.Clone(c.Any)
-			for _, b := range track.Blinds {
-				if needs&b.Bit != 0 {
-					any = append(any, p.hides(b.Bit)...)
+			for _, other := range veils() {
+				if needs&other.bit != 0 {
+					any = append(any, other.terms(p.reject)...)
 				}
 			}
 			q.All = append(q.All, store.Cond{Any: any})
 		}
 	}
-	if asking == 1 {
-		return q, exact
+	if len(asking) != 1 {
+		// Of several conditions one may be met and another missed, which cannot be
+		// said to the store either.
+		return q, false
 	}
-	// Of several conditions on the field one may be met and another missed, which
-	// cannot be said to the store either: take what hides the field.
-	q.All = slices.DeleteFunc(q.All, func(c store.Cond) bool { return c.Not && p.asks(c, bit) })
-	return q, false
+	q.All = append(q.All, asking[0])
+	return q, exact
 }
-
-// asks reports whether c is the negation of a condition that needs the field.
-func (p *plan) asks(c store.Cond, bit track.Blind) bool {
-	return slices.ContainsFunc(p.conds, func(have cond) bool {
-		return !have.Not && have.needs()&bit != 0 && slices.Equal(have.Any, c.Any)
-	})
-}
-
-// hides matches what does not show a field. A rejection never shows what only
-// the message itself would have told.
-func (p *plan) hides(bit track.Blind) []store.Term {
-	out := []store.Term{{Field: store.FieldBlind, Op: store.OpIs, Blind: bit}}
-	if p.reject && bit&neverRejected != 0 {
-		out = append(out, store.Term{Field: store.FieldKind, Op: store.OpIs, Text: "rejection"})
-	}
-	return out
-}
-
-// neverRejected are the fields that only the message itself tells, so that no
-// line of a rejection has them.
-const neverRejected = track.BlindSubject | track.BlindMessageID
 
 // blindReason says in words why the messages of a sample do not show a field.
-func blindReason(bit track.Blind, sample []*track.Message) string {
+func blindReason(v veil, sample []*track.Message) string {
+	if v.reason != "" {
+		return v.reason
+	}
 	held, rejected, headless := 0, 0, 0
 	for _, m := range sample {
 		switch {
@@ -202,30 +196,28 @@ func blindReason(bit track.Blind, sample []*track.Message) string {
 	}
 	all := func(n int) bool { return n == len(sample) && n > 0 }
 	switch {
-	case all(rejected) && bit == track.BlindSubject:
+	case all(rejected) && v.bit == hidesSubject:
 		return "rejected before a subject was sent"
-	case all(rejected) && bit == track.BlindMessageID:
+	case all(rejected) && v.bit == hidesMessageID:
 		return "rejected before a Message-ID was sent"
 	case all(rejected):
 		return "the log line of the rejection does not tell it"
-	case bit == track.BlindSubject:
+	case v.bit == hidesSubject:
 		return "the log has no Subject line of them: header_checks with INFO would log it"
 	case all(headless):
 		return "their beginning lies before the log"
-	case bit == track.BlindRecipients && all(held):
+	case v.bit == hidesRecipients && all(held):
 		return "held: their recipients are not in the log until they are released"
-	case bit == track.BlindRecipients:
+	case v.bit == hidesRecipients:
 		return "not all of their recipients are in the log"
-	case bit == track.BlindMessageID:
+	case v.bit == hidesMessageID:
 		return "the log has no Message-ID line of them"
-	case bit == track.BlindSender && all(held):
+	case v.bit == hidesSender && all(held):
 		return "held: their sender is not in the log until they are released"
-	case bit == track.BlindSender:
+	case v.bit == hidesSender:
 		return "the log has no line of them that names the sender"
-	case bit == track.BlindClient:
+	case v.bit == hidesClient:
 		return "the log does not show where they came from"
-	case bit == track.BlindSize:
-		return "the log has no line of them that tells the size"
 	}
-	return "the log does not show it"
+	return "the log has no line of them that tells the size"
 }

@@ -245,12 +245,31 @@ func TestExplanationNamesRejections(t *testing.T) {
 	}
 }
 
+func TestExplanationNamesGateways(t *testing.T) {
+	for _, tc := range []struct {
+		r    Request
+		want string
+	}{
+		{Request{Text: "gateway:mx2 sender:ann"}, "without gateway:mx2: 1 hit"},
+		{Request{Text: "sender:ann", Gateways: []string{"mx2"}}, "without gateway:=mx2: 1 hit"},
+		{Request{Text: "sender:ann", Gateways: []string{"mx3", "mx4"}}, "without gateway:=mx3 or gateway:=mx4: 1 hit\nthe gateways are mx1, mx2"},
+	} {
+		a, err := engineOf(newWorld(t)).Search(t.Context(), tc.r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(a.Lines(), "\n"); got != tc.want {
+			t.Errorf("%+v: explanation is %q, want %q", tc.r, got, tc.want)
+		}
+	}
+}
+
 func TestExplanationIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newWorld(t)
 		s.slow = func() { time.Sleep(200 * time.Millisecond) }
 		begin := time.Now()
-		a, err := engineOf(s).Search(t.Context(), Request{Text: "status:bounced direction:incoming", From: "2026-11-20", To: "2026-11-20"})
+		a, err := engineOf(s).Search(t.Context(), Request{Text: "status:bounced relay:nowhere", From: "2026-11-20", To: "2026-11-20"})
 		if err != nil {
 			t.Fatal(err)
 		}

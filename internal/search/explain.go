@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"waybill/internal/store"
@@ -50,7 +51,7 @@ const maxHits = 1000
 // explain fills Answer.Why, in bounded time. That the time was up is told, not
 // returned: the answer itself stands.
 func (s *Stream) explain(ctx context.Context) error {
-	if len(s.chosen.known) == 0 || s.answer.Coverage.TimedOut {
+	if s.answer.Coverage.TimedOut {
 		return nil
 	}
 	effort := s.engine.Effort
@@ -60,11 +61,14 @@ func (s *Stream) explain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, effort)
 	defer cancel()
 	why := &Explanation{}
-	err := errors.Join(s.explainKind(ctx, why), s.explainRange(ctx, why), s.explainDrop(ctx, why))
+	err := s.explainGateway(ctx, why)
+	if len(s.chosen.known) > 0 {
+		err = errors.Join(err, s.explainKind(ctx, why), s.explainRange(ctx, why), s.explainDrop(ctx, why))
+	}
 	if deadline(ctx, err) {
 		why.Cut, err = true, nil
 	}
-	why.Hints = s.plan.hints()
+	why.Hints = s.hints()
 	if why.Cut || len(why.Drop) > 0 || why.Earlier != nil || why.Later != nil || why.Rejections > 0 || len(why.Hints) > 0 {
 		s.answer.Why = why
 	}
@@ -89,6 +93,37 @@ func (s *Stream) explainDrop(ctx context.Context, why *Explanation) error {
 		}
 	}
 	return nil
+}
+
+// explainGateway drops the choice of gateways.
+func (s *Stream) explainGateway(ctx context.Context, why *Explanation) error {
+	if s.chosen.all {
+		return nil
+	}
+	q := s.plan.storeQuery(chosen{all: true})
+	n, err := s.engine.Store.Count(ctx, q, maxHits+1)
+	if err != nil {
+		return fmt.Errorf("count on all gateways: %w", err)
+	}
+	if n > 0 {
+		why.Drop = append(why.Drop, Drop{Condition: s.plan.gatewayLabel(), Hits: min(n, maxHits), AtLeast: n > maxHits})
+	}
+	return nil
+}
+
+// gatewayLabel is the choice of gateways as query text.
+func (p *plan) gatewayLabel() string {
+	var names, terms []string
+	for _, n := range p.names {
+		names = append(names, Term{Field: FieldGateway, Op: store.OpIs, Value: n}.String())
+	}
+	for _, t := range p.gateway {
+		terms = append(terms, t.String())
+	}
+	if len(names) > 0 {
+		terms = append(terms, strings.Join(names, " or "))
+	}
+	return strings.Join(terms, " ")
 }
 
 // explainKind looks for rejections: what a caller misses was often refused.
@@ -164,13 +199,16 @@ func nearestOf(m *track.Message) *Nearest {
 	return &Nearest{ID: m.ID, Gateway: m.Gateway, Time: m.Time}
 }
 
-// hints reads bare words that look like something a field would know better.
-func (p *plan) hints() []string {
+// hints are other readings of what was typed.
+func (s *Stream) hints() []string {
 	var out []string
-	for _, t := range p.query.Terms {
+	for _, t := range s.plan.query.Terms {
 		if t.Field == FieldWord && isNetwork(t.Value) {
 			out = append(out, "client:"+t.Value+" searches the addresses of clients")
 		}
+	}
+	if len(s.chosen.unknown) > 0 && len(s.chosen.have) > 0 {
+		out = append(out, "the gateways are "+strings.Join(s.chosen.have, ", "))
 	}
 	return out
 }

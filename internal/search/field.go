@@ -64,38 +64,37 @@ type spec struct {
 	aliases []string
 	class   class
 	targets []store.Field
-	// needs are the fields of a message whose absence from the log can make a
-	// condition on this field miss it.
-	needs track.Blind
+	// needs are what a log must show for a condition on this field to be decided.
+	needs hidden
 }
 
 // fieldTable is the language: what docs/search.md lists, in its order.
 var fieldTable = []spec{
 	{FieldWord, nil, classText, []store.Field{store.FieldSender, store.FieldRecipient, store.FieldSubject, store.FieldMessageID, store.FieldQueueID},
-		track.BlindSender | track.BlindRecipients | track.BlindSubject | track.BlindMessageID},
-	{FieldSender, []string{"from"}, classAddress, []store.Field{store.FieldSender}, track.BlindSender},
-	{FieldRecipient, []string{"to", "rcpt"}, classAddress, []store.Field{store.FieldRecipient}, track.BlindRecipients},
-	{FieldSubject, nil, classText, []store.Field{store.FieldSubject}, track.BlindSubject},
-	{FieldMessageID, []string{"msgid", "messageid"}, classID, []store.Field{store.FieldMessageID}, track.BlindMessageID},
+		hidesSender | hidesRecipients | hidesSubject | hidesMessageID},
+	{FieldSender, []string{"from"}, classAddress, []store.Field{store.FieldSender}, hidesSender},
+	{FieldRecipient, []string{"to", "rcpt"}, classAddress, []store.Field{store.FieldRecipient}, hidesRecipients},
+	{FieldSubject, nil, classText, []store.Field{store.FieldSubject}, hidesSubject},
+	{FieldMessageID, []string{"msgid", "messageid"}, classID, []store.Field{store.FieldMessageID}, hidesMessageID},
 	{FieldQueueID, []string{"qid", "queueid"}, classID, []store.Field{store.FieldQueueID}, 0},
-	{FieldID, nil, classID, []store.Field{store.FieldMessageID, store.FieldQueueID}, track.BlindMessageID},
-	{FieldClient, []string{"ip"}, classNetwork, []store.Field{store.FieldClient}, track.BlindClient},
-	{FieldHost, nil, classText, []store.Field{store.FieldHost}, track.BlindClient},
-	{FieldUser, nil, classText, []store.Field{store.FieldUser}, track.BlindClient},
+	{FieldID, nil, classID, []store.Field{store.FieldMessageID, store.FieldQueueID}, hidesMessageID},
+	{FieldClient, []string{"ip"}, classNetwork, []store.Field{store.FieldClient}, hidesClient},
+	{FieldHost, nil, classText, []store.Field{store.FieldHost}, hidesClient},
+	{FieldUser, nil, classText, []store.Field{store.FieldUser}, hidesClient},
 	{FieldMID, nil, classNumber, []store.Field{store.FieldMID}, 0},
-	{FieldICID, nil, classNumber, []store.Field{store.FieldICID}, track.BlindClient},
-	{FieldDCID, nil, classNumber, []store.Field{store.FieldDCID}, 0},
+	{FieldICID, nil, classNumber, []store.Field{store.FieldICID}, hidesClient},
+	{FieldDCID, nil, classNumber, []store.Field{store.FieldDCID}, hidesDCID},
 	{FieldGateway, []string{"gw"}, classGateway, nil, 0},
-	{FieldDirection, nil, classWords, []store.Field{store.FieldDirection}, 0},
+	{FieldDirection, nil, classWords, []store.Field{store.FieldDirection}, hidesDirection},
 	{FieldStatus, nil, classWords, []store.Field{store.FieldStatus}, 0},
 	{FieldRelay, nil, classText, []store.Field{store.FieldRelay}, 0},
 	{FieldDSN, nil, classText, []store.Field{store.FieldDSN}, 0},
 	{FieldResponse, nil, classText, []store.Field{store.FieldResponse}, 0},
-	{FieldTLS, nil, classText, []store.Field{store.FieldTLS}, 0},
-	{FieldVerdict, nil, classText, []store.Field{store.FieldVerdict}, 0},
-	{FieldAttachment, nil, classText, []store.Field{store.FieldAttachment}, 0},
-	{FieldHash, nil, classText, []store.Field{store.FieldHash}, 0},
-	{FieldSize, nil, classSize, []store.Field{store.FieldSize}, track.BlindSize},
+	{FieldTLS, nil, classText, []store.Field{store.FieldTLS}, hidesTLS},
+	{FieldVerdict, nil, classText, []store.Field{store.FieldVerdict}, hidesVerdict},
+	{FieldAttachment, nil, classText, []store.Field{store.FieldAttachment}, hidesAttachment},
+	{FieldHash, nil, classText, []store.Field{store.FieldHash}, hidesHash},
+	{FieldSize, nil, classSize, []store.Field{store.FieldSize}, hidesSize},
 	{FieldEvent, nil, classWords, []store.Field{store.FieldEvent}, 0},
 	{FieldKind, nil, classWords, []store.Field{store.FieldKind}, 0},
 	{FieldAfter, []string{"since"}, classTime, nil, 0},

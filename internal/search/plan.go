@@ -167,15 +167,17 @@ func earlier(have, end track.Stamp) track.Stamp {
 
 // chosen are the gateways that a search looks at.
 type chosen struct {
-	known   []string // in the store, by name
+	have    []string // all that the store has, by name
+	known   []string // of these, what is searched
 	unknown []string // asked for, but not in the store
-	all     bool     // known is all that the store has
+	all     bool     // known is have
 }
 
 // choose applies the request's names and conditions to the gateways there are.
 func (p *plan) choose(have []store.Gateway) chosen {
 	var c chosen
 	for _, g := range have {
+		c.have = append(c.have, g.Name)
 		if len(p.names) > 0 && !slices.Contains(p.names, g.Name) {
 			continue
 		}
@@ -187,6 +189,7 @@ func (p *plan) choose(have []store.Gateway) chosen {
 			c.known = append(c.known, g.Name)
 		}
 	}
+	slices.Sort(c.have)
 	slices.Sort(c.known)
 	c.all = len(c.known) == len(have)
 	isThere := func(f func(string) bool) bool {

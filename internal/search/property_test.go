@@ -66,6 +66,12 @@ func drawMessage(t *rapid.T, gateway string, logged []bool) track.Message {
 	if rapid.Bool().Draw(t, "misses recipients") {
 		m.Blind |= track.BlindRecipients
 	}
+	if rapid.IntRange(0, 4).Draw(t, "has TLS") == 0 {
+		m.TLS = &track.TLS{Protocol: word.Draw(t, "protocol")}
+	}
+	if rapid.Bool().Draw(t, "has direction") {
+		m.Direction = "incoming"
+	}
 	if rapid.IntRange(0, 4).Draw(t, "is rejection") == 0 {
 		m.Kind, m.QueueID, m.Subject, m.MessageID, m.Status = "rejection", "", "", "", track.StatusRejected
 	}
@@ -77,7 +83,7 @@ func drawQuery(t *rapid.T) string {
 	terms := rapid.SliceOfN(rapid.SampledFrom([]string{
 		"x", "y", "-z", "subject:x", "subject:y", `subject:""`, `-subject:""`, "-subject:x", "sender:x", "sender:=xy@example.com", `-sender:""`, "sender:<>",
 		"recipient:y", "-recipient:x", `recipient:""`, "message-id:x", "id:y", "status:held", "-status:delivered", "kind:rejection", "kind:message,rejection",
-		"gateway:a", "-gateway:b", "size:>1", "client:192.0.2.1",
+		"gateway:a", "-gateway:b", "tls:x", "-tls:x", `-tls:""`, "direction:incoming", "-direction:outgoing", "attachment:x", "size:>1", "client:192.0.2.1",
 	}), 0, 3).Draw(t, "terms")
 	s := ""
 	for _, term := range terms {
@@ -210,23 +216,32 @@ func (w *world) checkGaps(t *rapid.T, p *plan, r Request, a *Answer, from, to in
 func (w *world) checkBlind(t *rapid.T, p *plan, a *Answer) {
 	type key struct{ gateway, field string }
 	want := map[key]int{}
+	possible := map[string]hidden{}
+	for g := range w.logged {
+		possible[g] = ^hidden(0)
+	}
+	for _, m := range w.store.messages {
+		if m.TLS != nil && p.rng.Contains(m.Time) && (m.Kind == "" || p.reject) {
+			possible[m.Gateway] &^= hidesTLS
+		}
+	}
 	for _, m := range w.store.messages {
 		if !w.searched(p, m.Gateway) || !p.rng.Contains(m.Time) || m.Kind != "" && !p.reject {
 			continue
 		}
-		for _, b := range track.Blinds {
-			if p.mayMiss(m, b.Bit) {
-				want[key{m.Gateway, b.Field}]++
+		for _, v := range veils() {
+			if p.mayMiss(m, v.bit, possible[m.Gateway]) {
+				want[key{m.Gateway, v.name}]++
 			}
 		}
 		hit := func(m *track.Message) bool {
 			return !slices.ContainsFunc(p.conds, func(c cond) bool { return !store.MatchCond(&c.Cond, m) })
 		}
 		counted := false
-		for _, b := range track.Blinds {
-			counted = counted || p.mayMiss(m, b.Bit)
+		for _, v := range veils() {
+			counted = counted || p.mayMiss(m, v.bit, possible[m.Gateway])
 		}
-		if could := !hit(m) && slices.ContainsFunc(completions(m), hit); could && !counted {
+		if could := !hit(m) && slices.ContainsFunc(completions(m, possible[m.Gateway]), hit); could && !counted {
 			t.Fatalf("%+v may be a hit of %q, and is not counted as blind", m, p.query)
 		}
 	}
@@ -243,14 +258,11 @@ func (w *world) checkBlind(t *rapid.T, p *plan, a *Answer) {
 }
 
 // completions are the messages that m may be if its log had shown all.
-func completions(m *track.Message) []*track.Message {
+func completions(m *track.Message, possible hidden) []*track.Message {
 	out := []*track.Message{m}
-	hidden := m.Blind
-	if m.Kind == "rejection" {
-		hidden |= neverRejected
-	}
-	vary := func(bit track.Blind, set func(m *track.Message, v string)) {
-		if hidden&bit == 0 {
+	behind := hiddenOf(m, possible)
+	vary := func(bit hidden, set func(m *track.Message, v string)) {
+		if behind&bit == 0 {
 			return
 		}
 		for _, base := range slices.Clone(out) {
@@ -261,10 +273,12 @@ func completions(m *track.Message) []*track.Message {
 			}
 		}
 	}
-	vary(track.BlindSubject, func(m *track.Message, v string) { m.Subject = v })
-	vary(track.BlindMessageID, func(m *track.Message, v string) { m.MessageID = "<" + v + ">" })
-	vary(track.BlindSender, func(m *track.Message, v string) { s := v + "@example.com"; m.Sender = &s })
-	vary(track.BlindRecipients, func(m *track.Message, v string) {
+	vary(hidesSubject, func(m *track.Message, v string) { m.Subject = v })
+	vary(hidesMessageID, func(m *track.Message, v string) { m.MessageID = "<" + v + ">" })
+	vary(hidesSender, func(m *track.Message, v string) { s := v + "@example.com"; m.Sender = &s })
+	vary(hidesTLS, func(m *track.Message, v string) { m.TLS = &track.TLS{Protocol: v} })
+	vary(hidesDirection, func(m *track.Message, _ string) { m.Direction = "incoming" })
+	vary(hidesRecipients, func(m *track.Message, v string) {
 		m.Recipients = append(slices.Clone(m.Recipients), track.Rcpt{Address: v + "@example.net", Status: m.Status})
 	})
 	return out

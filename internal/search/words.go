@@ -91,7 +91,13 @@ func blindWords(b BlindField) string {
 	if b.Field == "recipient" {
 		return "all " + whose + "recipients"
 	}
-	return whose + strings.Replace(b.Field, "message-id", "Message-ID", 1)
+	switch b.Field {
+	case "message-id":
+		return whose + "Message-ID"
+	case "tls":
+		return whose + "TLS"
+	}
+	return whose + b.Field
 }
 
 // missing says what is missing of one gateway.
