@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"waybill/cmd/waybill/internal/render"
+	"waybill/internal/app"
+	"waybill/internal/safetext"
+	"waybill/internal/search"
+)
+
+func (p *program) dbCmd() *cobra.Command {
+	var data string
+	cmd := &cobra.Command{
+		Use:   "db",
+		Short: "Look after the store",
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	p.dataFlag(cmd.PersistentFlags(), &data)
+	cmd.AddCommand(&cobra.Command{
+		Use:   "info",
+		Short: "Say what is in the store, and what it covers",
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return p.dbInfo(cmd.Context(), data) },
+	}, &cobra.Command{
+		Use:   "check",
+		Short: "Read every file of the store and report damage",
+		Long:  "Read every file of the store to its end. The exit code is 6 when one is damaged.",
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return p.dbCheck(cmd.Context(), data) },
+	}, &cobra.Command{
+		Use:   "compact",
+		Short: "Give unused room in the store back to the disk",
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return p.dbCompact(cmd.Context(), data) },
+	})
+	return cmd
+}
+
+// fact prints one labelled line.
+func (p *program) fact(label, format string, args ...any) {
+	fmt.Fprintf(p.out, "  %s %s\n", p.out.Style.Faint(fmt.Sprintf("%-11s", label)), safetext.Of(fmt.Sprintf(format, args...)))
+}
+
+func (p *program) dbInfo(ctx context.Context, data string) error {
+	db, c, err := p.openReader(ctx, data)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	dir, err := p.dataDir(data, c)
+	if err != nil {
+		return err
+	}
+	files, err := app.StoreFiles(dir)
+	if err != nil {
+		return err
+	}
+	var total int64
+	for _, f := range files {
+		total += f.Bytes
+	}
+	fmt.Fprintln(p.out, p.out.Style.Bold(safetext.Of(dir).String()))
+	p.fact("files", "%s, %s", count(len(files), "file", "files"), bytesText(total))
+	gateways, err := db.Gateways(ctx)
+	if err != nil {
+		return err
+	}
+	clock := render.Clock{Zone: time.Local}
+	for _, g := range gateways {
+		if err := p.gatewayInfo(ctx, db, clock, g.Name, g.Serial); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *program) gatewayInfo(ctx context.Context, db *app.Reader, clock render.Clock, name, serial string) error {
+	sources, err := db.Sources(ctx, name)
+	if err != nil {
+		return err
+	}
+	a, err := db.Find(ctx, search.Request{Gateways: []string{name}, Limit: 1, Zone: time.Local})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(p.out, p.out.Style.Bold("gateway "+safetext.Of(name).String()))
+	p.fact("serial", "%s", serial)
+	var parsed, ignored, unknown int64
+	for _, s := range sources {
+		parsed, ignored, unknown = parsed+s.Parsed, ignored+s.Ignored, unknown+s.Unknown
+	}
+	p.fact("logs", "%s: %s lines parsed, %s passed over on purpose, %s unknown", count(len(sources), "piece", "pieces"),
+		thousands(parsed), thousands(ignored), thousands(unknown))
+	if runs := search.ClaimedRuns(sources); len(runs) > 0 {
+		p.fact("covers", "%s, as its logs claim, with %s", clock.Span(runs[0].From, runs[len(runs)-1].To), count(len(runs)-1, "hole", "holes"))
+		for i := 1; i < len(runs); i++ {
+			p.fact("", "hole: %s (%s)", clock.Span(runs[i-1].To, runs[i].From), render.Length(runs[i].From.Sub(runs[i-1].To)))
+		}
+	}
+	for _, m := range a.Messages {
+		p.fact("newest", "%s (waybill show %s)", clock.Time(m.Time), m.ID)
+	}
+	return nil
+}
+
+func (p *program) dbCheck(ctx context.Context, data string) error {
+	dir, err := p.storeDir(data)
+	if err != nil {
+		return err
+	}
+	files, err := app.StoreFiles(dir)
+	if err != nil {
+		return p.noStore(dir, err)
+	}
+	damaged := 0
+	for _, f := range files {
+		faults, err := app.CheckFile(ctx, f.Path)
+		if err != nil {
+			return err
+		}
+		if len(faults) == 0 {
+			fmt.Fprintf(p.out, "%s %s\n", p.out.Style.Good("✓ whole  "), safetext.Of(filepath.Base(f.Path)))
+			continue
+		}
+		damaged++
+		fmt.Fprintf(p.out, "%s %s\n", p.out.Style.Bad("✗ damaged"), safetext.Of(filepath.Base(f.Path)))
+		for _, fault := range faults {
+			fmt.Fprintf(p.out, "    %s\n", safetext.Of(fault))
+		}
+	}
+	if damaged > 0 {
+		printFailure(p.err, &failure{what: count(damaged, "file is", "files are") + " damaged", why: "the disk, or somebody, changed what was written",
+			fix: "import the logs into a new data directory: waybill import --data " + quoted(dir+".new") + " FILE..."})
+		return errProblems
+	}
+	return nil
+}
+
+func (p *program) dbCompact(ctx context.Context, data string) error {
+	dir, err := p.storeDir(data)
+	if err != nil {
+		return err
+	}
+	if _, err := app.StoreFiles(dir); err != nil {
+		return p.noStore(dir, err)
+	}
+	c, _, err := p.config()
+	if err != nil {
+		return err
+	}
+	im, err := app.OpenImporter(ctx, dir, c, p.log(), p.now)
+	if err != nil {
+		return err
+	}
+	var before, after int64
+	err = im.Compact(ctx, dir, func(b, a app.StoreFile) { before, after = before+b.Bytes, after+a.Bytes })
+	if err := errors.Join(err, im.Close()); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.out, "%s → %s\n", bytesText(before), bytesText(after))
+	return err
+}
+
+func (p *program) storeDir(data string) (string, error) {
+	c, _, err := p.config()
+	if err != nil {
+		return "", err
+	}
+	return p.dataDir(data, c)
+}
+
+// noStore is the failure of those who look into a directory without a store.
+func (p *program) noStore(dir string, err error) error {
+	if !errors.Is(err, app.ErrNoStore) {
+		return err
+	}
+	return &failure{code: exitProblem, what: "there is no store in " + dir, why: "no log was imported there yet",
+		fix: "waybill import --data " + quoted(dir) + " FILE...", err: err}
+}
+
+func bytesText(n int64) string {
+	switch {
+	case n >= 1e9:
+		return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	case n >= 1e3:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%d B", n)
+}

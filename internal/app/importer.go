@@ -1,0 +1,145 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"waybill/internal/config"
+	"waybill/internal/importer"
+	"waybill/internal/safefs"
+	"waybill/internal/search"
+	"waybill/internal/store/sqlite"
+	"waybill/internal/trackerd"
+)
+
+// Places below the data directory.
+const (
+	queueDir      = "tracking/incoming_queue/0"
+	quarantineDir = "tracking/quarantine"
+)
+
+// Importer takes log files into the store of a data directory, of which it is
+// the one writer from Open to Close.
+type Importer struct {
+	root   *safefs.Root
+	db     *sqlite.DB
+	parser *trackerd.Parser
+	log    *slog.Logger
+
+	// Software is written into tracking files: who made them.
+	Software string
+}
+
+// OpenImporter makes the data directory if need be, opens it for writing and
+// finishes what an earlier import has left in the queue. It returns
+// store.ErrInUse while another process writes there.
+func OpenImporter(ctx context.Context, data string, c *config.Config, log *slog.Logger, now func() time.Time) (*Importer, error) {
+	// The directory holds who wrote to whom: it is nobody else's business.
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	db, err := sqlite.Open(ctx, data, sqlite.Options{Log: log, Now: now})
+	if err != nil {
+		return nil, err
+	}
+	im := &Importer{db: db, log: log}
+	if im.root, err = safefs.OpenRoot(data); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the data directory: %w", err), db.Close())
+	}
+	im.parser = &trackerd.Parser{FS: im.root, Queue: queueDir, Quarantine: quarantineDir, Store: db, Log: log}
+	if err := im.recover(ctx); err != nil {
+		return nil, errors.Join(err, im.Close())
+	}
+	return im, nil
+}
+
+// recover takes windows that were sealed and not ingested when an earlier
+// import ended. It must come before the store is asked what it knows, or their
+// lines would be read and stored again.
+func (im *Importer) recover(ctx context.Context) error {
+	res, err := im.parser.Drain(ctx)
+	if err != nil {
+		return fmt.Errorf("finish an earlier import: %w", err)
+	}
+	if res.Files > 0 {
+		im.log.InfoContext(ctx, "Finished an earlier import", "windows", res.Files)
+	}
+	return nil
+}
+
+// ImportOptions say how the files of one import are to be read.
+type ImportOptions struct {
+	Gateway  string
+	Zone     *time.Location // of stamps that name none
+	Year     int            // of the first line; 0 infers it
+	Format   string         // a dialect's name, or maillog.Auto
+	Progress func(importer.Progress)
+}
+
+// Import reads the files and returns when all that is good of them is durable
+// and searchable. Files that cannot be read are told in the report; the error
+// is one that ended the import, and the report then says how far it came.
+func (im *Importer) Import(ctx context.Context, o ImportOptions, paths []string) (*importer.Report, error) {
+	known, err := im.db.Sources(ctx, o.Gateway)
+	if err != nil {
+		return nil, fmt.Errorf("look up earlier imports: %w", err)
+	}
+	serial, err := im.serial(ctx, o.Gateway)
+	if err != nil {
+		return nil, err
+	}
+	feed := startFeed(ctx, im.parser)
+	i := &importer.Importer{
+		FS: im.root, Queue: queueDir, Gateway: o.Gateway, Serial: serial, Known: known,
+		Location: o.Zone, Year: o.Year, Format: o.Format, Software: im.Software,
+		Taker: feed, Progress: o.Progress, Log: im.log,
+	}
+	rep, err := i.Import(ctx, paths)
+	res, feedErr := feed.finish()
+	if rep != nil {
+		rep.New, rep.Updated = res.New, res.Updated
+	}
+	if err == nil || errors.Is(err, errFeedFailed) {
+		err = feedErr // the importer only passes it on
+	}
+	return rep, err
+}
+
+// serial is the gateway's, made up when its name is seen first.
+func (im *Importer) serial(ctx context.Context, gateway string) (string, error) {
+	all, err := im.db.Gateways(ctx)
+	if err != nil {
+		return "", fmt.Errorf("look up the gateway: %w", err)
+	}
+	for _, g := range all {
+		if g.Name == gateway && g.Serial != "" {
+			return g.Serial, nil
+		}
+	}
+	b := make([]byte, 10)
+	rand.Read(b) // never fails, see its documentation
+	return fmt.Sprintf("%X-%X", b[:6], b[6:]), nil
+}
+
+// Covered are the spans of time that the logs of a gateway claim.
+func (im *Importer) Covered(ctx context.Context, gateway string) ([]search.Run, error) {
+	sources, err := im.db.Sources(ctx, gateway)
+	if err != nil {
+		return nil, fmt.Errorf("look up what is covered: %w", err)
+	}
+	return search.ClaimedRuns(sources), nil
+}
+
+// Close gives the data directory free.
+func (im *Importer) Close() error {
+	errs := []error{im.db.Close()}
+	if im.root != nil {
+		errs = append(errs, im.root.Close())
+	}
+	return errors.Join(errs...)
+}

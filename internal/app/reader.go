@@ -1,0 +1,68 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"waybill/internal/search"
+	"waybill/internal/store"
+	"waybill/internal/store/sqlite"
+	"waybill/internal/track"
+)
+
+// ErrNoStore is returned when a data directory holds no store to read.
+var ErrNoStore = errors.New("there is no store")
+
+// Reader answers from the store of a data directory. It may be used beside a
+// process that writes there.
+type Reader struct {
+	db     *sqlite.DB
+	engine *search.Engine
+}
+
+// OpenReader opens the store below data for reading.
+func OpenReader(ctx context.Context, data string, log *slog.Logger, now func() time.Time) (*Reader, error) {
+	db, err := sqlite.Open(ctx, data, sqlite.Options{ReadOnly: true, Log: log, Now: now})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w in %s: %w", ErrNoStore, data, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{db: db, engine: &search.Engine{Store: db, Runs: search.ClaimedRuns, Now: now}}, nil
+}
+
+// Search begins a search whose messages are taken one by one.
+func (r *Reader) Search(ctx context.Context, q search.Request) (*search.Stream, error) {
+	return r.engine.Stream(ctx, q)
+}
+
+// Find runs a search and collects its messages.
+func (r *Reader) Find(ctx context.Context, q search.Request) (*search.Answer, error) {
+	return r.engine.Search(ctx, q)
+}
+
+// Message returns a message by any id that was ever given out for it.
+func (r *Reader) Message(ctx context.Context, id string) (*track.Message, error) {
+	return r.db.Message(ctx, id)
+}
+
+// Events returns the events of a message in their order.
+func (r *Reader) Events(ctx context.Context, id string) ([]track.EventView, error) {
+	return r.db.Events(ctx, id)
+}
+
+// Gateways lists the gateways that the store knows.
+func (r *Reader) Gateways(ctx context.Context) ([]store.Gateway, error) { return r.db.Gateways(ctx) }
+
+// Sources lists what was taken of each log.
+func (r *Reader) Sources(ctx context.Context, gateway string) ([]store.Source, error) {
+	return r.db.Sources(ctx, gateway)
+}
+
+// Close releases the store.
+func (r *Reader) Close() error { return r.db.Close() }
