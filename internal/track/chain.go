@@ -20,6 +20,7 @@ type Fragment struct {
 	Soft        bool   // begins with cleanup's message-id=, which starts some lives and is the second line of others
 	HasID       bool   // has a message-id= line
 	Ended       bool   // has the end of the life
+	Aborted     bool   // has an end that was only concluded: the client left
 	Instance    string // queue, "" when no line told
 	FirstPhase  LifePhase
 	LastPhase   LifePhase
@@ -41,7 +42,11 @@ func DescribeFragment(events []Event) Fragment {
 		}
 		f.Last = max(f.Last, e.Time)
 		f.HasID = f.HasID || e.Kind == MessageID
-		f.Ended = f.Ended || e.Kind.Ends() || e.Kind == MessageRequeued
+		if e.Kind == MessageAbort {
+			f.Aborted = true
+		} else {
+			f.Ended = f.Ended || e.Kind.Ends() || e.Kind == MessageRequeued
+		}
 		if f.Instance == "" {
 			f.Instance = e.Value(Instance)
 		}
@@ -86,6 +91,7 @@ type life struct {
 	last     Stamp
 	hasID    bool
 	ended    bool
+	aborted  bool
 	instance string
 }
 
@@ -94,6 +100,7 @@ func (l *life) take(f Fragment, i int) {
 	l.last = max(l.last, f.Last)
 	l.hasID = l.hasID || f.HasID
 	l.ended = l.ended || f.Ended
+	l.aborted = (l.aborted || f.Aborted) && f.LastPhase != PhaseQueued && f.LastPhase != PhaseWork
 	if l.instance == "" {
 		l.instance = f.Instance
 	}
@@ -112,9 +119,9 @@ func lifeFor(lives []life, f Fragment) int {
 			return -1
 		case f.Soft && l.hasID:
 			return -1
-		case !l.ended:
+		case !l.ended && !l.aborted:
 			return i
-		case !f.Soft && f.First <= l.last.Add(Straggle):
+		case (!f.Soft || l.aborted) && f.First <= l.last.Add(Straggle):
 			return i
 		}
 		return -1

@@ -104,3 +104,19 @@ func TestStragglerBelongsToTheEndedLife(t *testing.T) {
 		t.Error("a line a minute after the end joined the ended life")
 	}
 }
+
+// An abort is concluded from what a piece of log does not show. The lines that
+// refute it may stand in a piece that comes later.
+func TestARefutedAbort(t *testing.T) {
+	a := []Event{ev(1, MessageClient), ev(2, MessageAbort)}
+	b := []Event{ev(2, MessageID, "id", "<a@b>"), ev(3, MessageSender, "nrcpt", "1"), ev(4, RecipientDelivery, "to", "x@y", "status", "delivered"), ev(4, MessageRemoved)}
+	if d := cmp.Diff([][]int{{0, 1}}, Chains([]Fragment{DescribeFragment(a), DescribeFragment(b)})); d != "" {
+		t.Errorf("chains (-want +got):\n%s", d)
+	}
+	if m := Fold(Merge([][]Event{a, b})); m.Status != StatusDelivered {
+		t.Errorf("status %v", m.Status)
+	}
+	if m := Fold(a); m.Status != StatusAborted {
+		t.Errorf("status %v of a client that left", m.Status)
+	}
+}

@@ -6,8 +6,19 @@ func (f *folder) finish() {
 	if f.held {
 		f.settleHeld()
 	}
+	// That a client left is concluded from what its connection did not log. When
+	// other lines say that the message was queued, they know better.
+	if f.aborted && f.end == StatusNone && !f.queued() {
+		f.end, m.Ended = StatusAborted, true
+	}
 	m.Status = f.status()
 	m.Blind = f.blind()
+}
+
+// queued reports whether a line says that the message got into the queue.
+func (f *folder) queued() bool {
+	const lines = 1<<MessageSender | 1<<RecipientDelivery | 1<<MessageRemoved | 1<<MessageHeld
+	return f.m.KindBits&lines != 0
 }
 
 // settleHeld shows a message on hold as held, whatever its last attempt said.

@@ -27,6 +27,7 @@ type folder struct {
 	deleted  bool
 	requeued bool
 	removed  bool
+	aborted  bool
 	end      Status // of a life that ended before the queue: rejected, discarded, aborted
 }
 
@@ -79,7 +80,7 @@ func (f *folder) add(e *Event, first bool) {
 	case MessageDiscard:
 		f.refused(e, StatusDiscarded)
 	case MessageAbort:
-		f.end = StatusAborted
+		f.aborted = true
 		f.reason(e)
 	case MessageExpired:
 		f.sender(e)
@@ -130,7 +131,7 @@ func (f *folder) frame(e *Event, first bool) {
 		m.KindBits |= 1 << e.Kind
 	}
 	m.Phase = max(m.Phase, phaseOf(e.Kind))
-	if e.Kind.Ends() || e.Kind == MessageRequeued {
+	if e.Kind.Ends() && e.Kind != MessageAbort || e.Kind == MessageRequeued {
 		m.Ended = true
 	}
 }

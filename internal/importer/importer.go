@@ -1,0 +1,147 @@
+package importer
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"path"
+	"slices"
+	"time"
+
+	"waybill/internal/maillog"
+	"waybill/internal/safefs"
+	"waybill/internal/source"
+	"waybill/internal/store"
+	"waybill/internal/track"
+)
+
+// Taker takes sealed windows over, in the order in which they were made. The
+// names are paths below the importer's FS. It may return before the window is
+// in the store; an error ends the import.
+type Taker interface {
+	Take(ctx context.Context, file string) error
+}
+
+// Importer reads logs of one gateway. It is used for one import.
+type Importer struct {
+	FS       safefs.FS // of the data directory
+	Queue    string    // incoming queue below FS; windows go to a directory of the gateway in it
+	Gateway  string
+	Serial   string
+	Known    []store.Source // of the gateway: what earlier imports have taken
+	Location *time.Location // zone of stamps that name none
+	Year     int            // of the first line, 0 infers it
+	Format   string         // a dialect's name, or maillog.Auto
+	Software string         // name and version, for the window's header
+	Taker    Taker
+	Progress func(Progress) // may be nil
+	Log      *slog.Logger
+	// CutBytes is how much text of lines a window holds at most; 0 stands for
+	// a size that keeps memory low and the number of windows small.
+	CutBytes int64
+
+	marks  map[string]source.Marks // of known pieces, by ID
+	parser *maillog.Parser         // of the file read before
+	lastID string                  // the piece that it read
+	last   track.Stamp             // and the time of its last line
+	mid    uint64
+	icid   uint64
+	lines  int64
+	file   int
+	files  int
+}
+
+const defaultCutBytes = 24 << 20
+
+// Import reads files in the order of their first lines. A file that cannot be
+// read does not stop the others: its error is in the report. The error that
+// Import returns is one that ends everything: the disk, the store, ctx.
+func (im *Importer) Import(ctx context.Context, paths []string) (*Report, error) {
+	if _, err := maillog.New(maillog.Options{Format: im.Format}); err != nil {
+		return nil, err
+	}
+	dir := path.Join(im.Queue, im.Gateway)
+	if err := im.FS.MkdirAll(dir); err != nil {
+		return nil, fmt.Errorf("make the incoming queue: %w", err)
+	}
+	im.numbers()
+	im.marks = make(map[string]source.Marks)
+	rep := &Report{}
+	ordered := im.order(paths)
+	im.files = len(ordered)
+	for i, p := range ordered {
+		im.file = i + 1
+		fr := FileReport{Path: p.path}
+		if p.err != nil {
+			fr.Err = p.err
+		} else {
+			r := reading{im: im, dir: dir, first: p.first, rep: &fr}
+			if fr.Err = r.run(ctx, p.path); fr.Err != nil && !isFileError(fr.Err) {
+				return rep, fr.Err
+			}
+		}
+		rep.Files = append(rep.Files, fr)
+	}
+	return rep, nil
+}
+
+// numbers sets where the numbers of lives and connections begin: behind all
+// that earlier imports can have given out, at most one of each a line.
+func (im *Importer) numbers() {
+	for i := range im.Known {
+		im.mid += uint64(im.Known[i].Lines)
+	}
+	im.icid = im.mid
+}
+
+func (im *Importer) nextMID() uint64  { im.mid++; return im.mid }
+func (im *Importer) nextICID() uint64 { im.icid++; return im.icid }
+
+// candidate is a file that is to be read.
+type candidate struct {
+	path  string
+	first track.Stamp
+	err   error
+}
+
+// order sorts files by the time of their first line, so that what a log says
+// of a connection is known when its end comes in the next file.
+func (im *Importer) order(paths []string) []candidate {
+	out := make([]candidate, 0, len(paths))
+	for _, p := range paths {
+		c := candidate{path: p}
+		if p != "-" {
+			c.first, c.err = im.firstStamp(p)
+		}
+		out = append(out, c)
+	}
+	slices.SortStableFunc(out, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.first, b.first), source.ByAge(a.path, b.path))
+	})
+	return out
+}
+
+// peekLines is how far into a file the first stamp is looked for.
+const peekLines = 100
+
+func (im *Importer) firstStamp(p string) (track.Stamp, error) {
+	f, err := source.Open(p)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	h := maillog.NewHeaders(maillog.HeaderOptions{Location: im.Location, Year: im.Year, FileTime: f.ModTime})
+	var out maillog.Header
+	lines := f.Lines()
+	for range peekLines {
+		line, ok := lines.Next()
+		if !ok {
+			break
+		}
+		if h.Parse(line.Text, &out) && out.Time != 0 {
+			return out.Time, nil
+		}
+	}
+	return 0, nil // Reading it will tell what is wrong.
+}

@@ -1,0 +1,240 @@
+package importer
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"waybill/internal/safefs"
+	"waybill/internal/store"
+	"waybill/internal/track"
+	"waybill/internal/window"
+)
+
+// shelf takes windows as a store would: it counts their events and keeps what
+// they tell of their sources.
+type shelf struct {
+	fs      safefs.FS
+	events  map[string]int // by text and time
+	sources map[string]store.Source
+	windows int
+	fail    error
+}
+
+func (s *shelf) Take(_ context.Context, file string) error {
+	if s.fail != nil {
+		return s.fail
+	}
+	r, err := window.Open(s.fs, file)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	var e track.Event
+	for {
+		if err := r.Next(&e); err == io.EOF {
+			break
+		} else if err != nil {
+			return err
+		}
+		s.events[fmt.Sprint(e.Time, e.Kind, e.Text)]++
+	}
+	for _, src := range r.Sources() {
+		if old, ok := s.sources[src.ID]; !ok || src.To > old.To {
+			s.sources[src.ID] = src
+		}
+	}
+	s.windows++
+	return s.fs.Remove(file)
+}
+
+// run imports files into the shelf, as a process of its own would.
+func (s *shelf) run(t *testing.T, cut int64, files ...string) *Report {
+	t.Helper()
+	im := &Importer{FS: s.fs, Queue: "queue", Gateway: "mx-a", Serial: "S", Taker: s, CutBytes: cut, Log: slog.New(slog.DiscardHandler)}
+	for _, k := range s.sources {
+		im.Known = append(im.Known, k)
+	}
+	rep, err := im.Import(t.Context(), files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range rep.Files {
+		if f.Err != nil {
+			t.Fatalf("%s: %v", f.Path, f.Err)
+		}
+	}
+	return rep
+}
+
+func newShelf(t *testing.T) *shelf {
+	t.Helper()
+	root, err := safefs.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.Close() })
+	return &shelf{fs: root, events: map[string]int{}, sources: map[string]store.Source{}}
+}
+
+func genuine(t *testing.T) []byte {
+	t.Helper()
+	f, err := os.Open("../../testdata/genuine/postfix-a.log.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func writeLog(t *testing.T, name string, b []byte) string {
+	t.Helper()
+	p := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(p, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// sameEvents compares what two shelves hold.
+func sameEvents(t *testing.T, want, got *shelf) {
+	t.Helper()
+	bad := 0
+	for k, n := range want.events {
+		if got.events[k] != n {
+			if bad++; bad < 5 {
+				t.Errorf("%d instead of %d times: %s", got.events[k], n, k)
+			}
+		}
+	}
+	for k := range got.events {
+		if want.events[k] == 0 {
+			if bad++; bad < 10 {
+				t.Errorf("never in the log: %s", k)
+			}
+		}
+	}
+	if bad > 0 {
+		t.Errorf("%d events differ", bad)
+	}
+}
+
+// TestEveryLineOnce imports one log in pieces of every kind: each line becomes
+// its events exactly once.
+func TestEveryLineOnce(t *testing.T) {
+	log := genuine(t)
+	lines := bytes.SplitAfter(log, []byte("\n"))
+	lines = lines[:len(lines)-1]
+	whole := writeLog(t, "mail.log", log)
+	want := newShelf(t)
+	want.run(t, 0, whole)
+	if len(want.events) < 10000 {
+		t.Fatalf("only %d events", len(want.events))
+	}
+	if rep := want.run(t, 0, whole); rep.Files[0].Duplicate != int64(len(lines)) || rep.Files[0].Known != whole {
+		t.Errorf("again: %+v", rep.Files[0])
+	}
+	t.Run("small windows", func(t *testing.T) {
+		got := newShelf(t)
+		got.run(t, 64<<10, whole)
+		if got.windows < 20 {
+			t.Errorf("%d windows", got.windows)
+		}
+		sameEvents(t, want, got)
+	})
+	for seed := range uint64(4) {
+		rnd := rand.New(rand.NewPCG(seed, 7))
+		t.Run(fmt.Sprint("grown ", seed), func(t *testing.T) {
+			got := newShelf(t)
+			p := writeLog(t, "mail.log", log[:rnd.IntN(len(log))])
+			got.run(t, 0, p)
+			if err := os.WriteFile(p, log, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got.run(t, 0, p)
+			if len(got.sources) != 1 {
+				t.Errorf("a grown log became %d pieces", len(got.sources))
+			}
+			sameEvents(t, want, got)
+		})
+		t.Run(fmt.Sprint("pieces ", seed), func(t *testing.T) {
+			overlap := 100 * rnd.IntN(3)
+			var files []string
+			for from := 0; from < len(lines); {
+				to := min(len(lines), from+500+rnd.IntN(4000))
+				files = append(files, writeLog(t, fmt.Sprint("piece", from), bytes.Join(lines[max(0, from-overlap):to], nil)))
+				from = to
+			}
+			rnd.Shuffle(len(files), func(i, j int) { files[i], files[j] = files[j], files[i] })
+			apart, together := newShelf(t), newShelf(t)
+			for _, f := range files {
+				apart.run(t, 0, f)
+			}
+			together.run(t, 0, files...)
+			apart.run(t, 0, whole)
+			sameMessages(t, want, together)
+			sameMessages(t, want, apart)
+		})
+	}
+}
+
+// sameMessages is sameEvents without what depends on lines that stand in
+// another piece (a client that left before its message was complete).
+func sameMessages(t *testing.T, want, got *shelf) {
+	t.Helper()
+	strip := func(s *shelf) *shelf {
+		out := &shelf{events: map[string]int{}}
+		for k, n := range s.events {
+			if !bytes.Contains([]byte(k), []byte(track.MessageAbort.String())) {
+				out.events[k] = n
+			}
+		}
+		return out
+	}
+	sameEvents(t, strip(want), strip(got))
+}
+
+func TestUnfinishedLineWaits(t *testing.T) {
+	log := genuine(t)
+	cut := bytes.LastIndexByte(log[:100_000], '\n') + 40
+	s := newShelf(t)
+	p := writeLog(t, "mail.log", log[:cut])
+	if rep := s.run(t, 0, p); rep.Files[0].Waiting != 39 {
+		t.Errorf("waiting %d bytes, want 39", rep.Files[0].Waiting)
+	}
+}
+
+func TestAFileThatCannotBeReadStopsNoOther(t *testing.T) {
+	s := newShelf(t)
+	im := &Importer{FS: s.fs, Queue: "queue", Gateway: "mx-a", Serial: "S", Taker: s, Log: slog.New(slog.DiscardHandler)}
+	rep, err := im.Import(t.Context(), []string{filepath.Join(t.TempDir(), "absent"), writeLog(t, "mail.log", genuine(t)), t.TempDir()})
+	if err != nil || !rep.Failed() || len(rep.Files) != 3 {
+		t.Fatalf("%+v, %v", rep, err)
+	}
+	if len(s.events) == 0 {
+		t.Error("nothing was imported")
+	}
+}
+
+func TestAnUnknownFormatIsRefused(t *testing.T) {
+	s := newShelf(t)
+	im := &Importer{FS: s.fs, Queue: "queue", Gateway: "mx-a", Format: "qmail", Taker: s, Log: slog.New(slog.DiscardHandler)}
+	if _, err := im.Import(t.Context(), nil); err == nil {
+		t.Error("no error")
+	}
+}
