@@ -60,20 +60,23 @@ func (w *bitWriter) finish() []byte {
 	return w.buf
 }
 
-// append copies the first n bits of src, which finish has returned.
-func (w *bitWriter) append(src []byte, n int) {
-	for ; n >= 64; n -= 64 {
-		w.put(binary.BigEndian.Uint64(src), 64)
-		src = src[8:]
-	}
-	for ; n >= 8; n -= 8 {
-		w.put(uint64(src[0]), 8)
-		src = src[1:]
-	}
-	if n > 0 {
-		w.put(uint64(src[0]>>(8-uint(n))), uint(n))
+// align pads to whole bytes with zeros.
+func (w *bitWriter) align() {
+	if n := (64 - w.free) % 8; n > 0 {
+		w.put(0, 8-n)
 	}
 }
+
+// mark is a place to which a writer can go back.
+type mark struct {
+	acc  uint64
+	free uint
+	n    int
+}
+
+func (w *bitWriter) mark() mark { return mark{w.acc, w.free, len(w.buf)} }
+
+func (w *bitWriter) back(m mark) { w.acc, w.free, w.buf = m.acc, m.free, w.buf[:m.n] }
 
 // bitReader reads what bitWriter wrote. Behind the end it reads zeros; callers
 // that read damaged pages stop because every loop is bounded by a count.

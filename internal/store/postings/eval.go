@@ -97,7 +97,7 @@ func (e *evaluator) gateways(s *segment, rows bitset) error {
 	b := e.bitset(s.n)
 	defer e.release(b)
 	for _, t := range e.plan.gateways {
-		l, _, ok, err := e.find(s.segmentFile, t)
+		l, ok, err := e.find(s.segmentFile, t)
 		if err != nil {
 			return err
 		}
@@ -110,7 +110,7 @@ func (e *evaluator) gateways(s *segment, rows bitset) error {
 }
 
 func (e *evaluator) noRejections(s *segment, rows bitset) error {
-	l, _, ok, err := e.find(s.segmentFile, term(kindRow, rowRejection))
+	l, ok, err := e.find(s.segmentFile, term(kindRow, rowRejection))
 	if err != nil || !ok {
 		return err
 	}
@@ -179,7 +179,7 @@ func (e *evaluator) ranges(s *segment, rs []termRange, out bitset) error {
 		if ranks {
 			set = e.bitset(s.kinds[sp.values()].terms)
 		}
-		err := e.scan(s.segmentFile, r.lo, r.hi, func(_ uint64, _ int, l listRef) { l.addTo(set) })
+		err := e.scan(s.segmentFile, r.lo, r.hi, func(_ uint64, l *listRef) { l.addTo(set) })
 		if err == nil && ranks {
 			err = e.messagesOf(s.segmentFile, sp, set, out)
 		}
@@ -199,7 +199,7 @@ func (e *evaluator) grams(s *segment, p *probe, out bitset) error {
 	sp, ranks := spaceOf(p.tri)
 	lists := make([]listRef, 0, len(p.grams))
 	for _, g := range p.grams {
-		l, _, ok, err := e.find(s.segmentFile, term(p.tri, uint64(g)))
+		l, ok, err := e.find(s.segmentFile, term(p.tri, uint64(g)))
 		if err != nil || !ok {
 			return err
 		}

@@ -87,7 +87,7 @@ func (x *Index) loadFilter(ctx context.Context, tx Tx, k kind) (*filter, error) 
 	defer r.close()
 	f := new(filter)
 	for _, s := range snap.segs {
-		err := r.scan(s.segmentFile, term(k, 0), term(k, payloadMask), func(t uint64, _ int, _ listRef) { f.add(t & payloadMask) })
+		err := r.scan(s.segmentFile, term(k, 0), term(k, payloadMask), func(t uint64, _ *listRef) { f.add(t & payloadMask) })
 		if err != nil {
 			return nil, err
 		}

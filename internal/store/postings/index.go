@@ -173,7 +173,9 @@ func (s *segment) loadDead(ctx context.Context, tx Tx) error {
 	s.dead = newBitset(s.n)
 	if s.nDead > 0 {
 		r := bitReader{buf: blob}
-		readListHead(&r, s.n).addTo(s.dead)
+		var l listRef
+		l.read(&r, s.n)
+		l.addTo(s.dead)
 	}
 	return nil
 }
@@ -226,7 +228,8 @@ func (x *Index) newSegment(ctx context.Context, tx Tx) (*segmentWriter, error) {
 		return nil, fmt.Errorf("prepare index page: %w", err)
 	}
 	sw := &segmentWriter{ctx: ctx, stmt: stmt, seg: seg}
-	sw.w.reset()
+	sw.terms.reset()
+	sw.lists.reset()
 	return sw, nil
 }
 

@@ -89,6 +89,24 @@ func (b bitset) clip(lo, hi int) {
 	}
 }
 
+// next returns the smallest number from i on, -1 if there is none.
+func (b bitset) next(i int) int {
+	w := i >> 6
+	if w >= len(b) {
+		return -1
+	}
+	word := b[w] >> (uint(i) & 63)
+	if word != 0 {
+		return i + bits.TrailingZeros64(word)
+	}
+	for w++; w < len(b); w++ {
+		if b[w] != 0 {
+			return w<<6 + bits.TrailingZeros64(b[w])
+		}
+	}
+	return -1
+}
+
 // each calls yield for every number in ascending order.
 func (b bitset) each(yield func(int) bool) {
 	for i, w := range b {
@@ -202,28 +220,58 @@ type listRef struct {
 	bound int
 }
 
-// readListHead reads the length of a list and moves r behind the list.
-func readListHead(r *bitReader, bound int) listRef {
-	ref := listRef{n: int(r.golomb(0)) + 1, bound: bound}
-	ref.r = *r
-	switch {
-	case ref.n == 1:
-		r.pos += int(width(bound))
-	case ref.n < longList:
-		k := uint(r.get(5))
-		for range ref.n {
-			r.golomb(k)
-		}
-	default:
-		size := int(r.golomb(8))
-		ref.r = *r
-		r.pos += size
+// read reads the head of a list and moves r behind the list.
+func (l *listRef) read(r *bitReader, bound int) {
+	n := int(r.golomb(0)) + 1
+	l.n, l.bound = n, bound
+	if n < longList {
+		l.r = *r
+		skipShort(r, n, bound)
+		return
 	}
-	return ref
+	size := int(r.golomb(8))
+	l.r = *r
+	r.pos += size
+}
+
+// skipShort moves r behind a list of which only the length has been read.
+func skipShort(r *bitReader, n, bound int) {
+	if n == 1 {
+		r.pos += int(width(bound))
+		return
+	}
+	k := uint(r.get(5))
+	for range n {
+		r.golomb(k)
+	}
+}
+
+// skipLists moves r behind count lists.
+func skipLists(r *bitReader, count, bound int) {
+	one := int(width(bound)) + 1
+	for count > 0 {
+		v := r.peek()
+		for ones := min(57/one, count); ones > 0 && v>>63 != 0; ones-- { // lists of one number
+			r.pos += one
+			v <<= uint(one)
+			count--
+		}
+		if count == 0 || r.peek()>>63 != 0 {
+			continue
+		}
+		n := int(r.golomb(0)) + 1
+		if n < longList {
+			skipShort(r, n, bound)
+		} else {
+			size := int(r.golomb(8))
+			r.pos += size
+		}
+		count--
+	}
 }
 
 // addTo sets the numbers of the list in b.
-func (l listRef) addTo(b bitset) {
+func (l *listRef) addTo(b bitset) {
 	r := l.r
 	limit := len(b) << 6
 	switch {
@@ -259,7 +307,7 @@ func (l listRef) addTo(b bitset) {
 }
 
 // appendTo appends the numbers of the list to out.
-func (l listRef) appendTo(out []uint32) []uint32 {
+func (l *listRef) appendTo(out []uint32) []uint32 {
 	r := l.r
 	switch {
 	case l.n == 1:

@@ -43,8 +43,9 @@ func (x *Index) lookup(ctx context.Context, tx Tx, t uint64) ([]int64, error) {
 	defer r.close()
 	var out []int64
 	var ords []uint32
+	var room [blockIDs]int64
 	for _, s := range snap.segs {
-		l, _, ok, err := r.find(s.segmentFile, t)
+		l, ok, err := r.find(s.segmentFile, t)
 		if err != nil {
 			return nil, err
 		}
@@ -56,11 +57,14 @@ func (x *Index) lookup(ctx context.Context, tx Tx, t uint64) ([]int64, error) {
 			if s.dead != nil && s.dead.has(int(o)) {
 				continue
 			}
-			ids, err := r.ids(s.segmentFile, int(o)/chunkIDs)
+			if int(o) >= s.n {
+				return nil, fmt.Errorf("%w: a list of segment %d", errDamaged, s.seg)
+			}
+			ids, err := r.block(s.segmentFile, int(o)/blockIDs, room[:0])
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, ids[o%chunkIDs])
+			out = append(out, ids[o%blockIDs])
 		}
 	}
 	slices.SortFunc(out, func(a, b int64) int {

@@ -170,9 +170,13 @@ func (m *merger) number() ([]int64, error) {
 	for i, s := range m.segs {
 		m.ords = append(m.ords, make([]uint32, s.n))
 		for c := range s.firsts {
-			ids, err := m.ids(s.segmentFile, c)
+			chunk, err := m.chunk(s.segmentFile, c)
 			if err != nil {
 				return nil, err
+			}
+			ids := make([]int64, 0, chunkIDs)
+			for b := range chunk.blocks() {
+				ids = chunk.block(b, ids)
 			}
 			for j, id := range ids {
 				ord := c*chunkIDs + j
@@ -328,8 +332,7 @@ type termIter struct {
 	s        *segmentFile
 	n        int // of the segment among those merged
 	page, to int
-	br       bitReader
-	order    uint
+	open     openPage
 	left     int // terms left in the open page
 	term     uint64
 	rank     int // of term
@@ -348,23 +351,16 @@ func (it *termIter) next() error {
 			it.done = true
 			return nil
 		}
-		blob, err := it.r.page(it.s.seg<<pageShift | int64(it.page))
+		p, err := it.r.open(it.s, it.page)
 		if err != nil {
 			return err
 		}
-		p := &it.s.pages[it.page]
 		it.page++
-		it.br = bitReader{buf: blob}
-		it.order = uint(it.br.get(8))
-		it.left = p.count
-		it.term = p.first
+		it.open, it.left, it.term = p, p.count, p.first
 	} else {
-		it.term += it.br.golomb(it.order) + 1
+		it.term += it.open.terms.golomb(it.open.order) + 1
 	}
 	it.left--
-	it.list = readListHead(&it.br, it.s.bound(kindOf(it.term)))
-	if it.br.pos > len(it.br.buf)*8 {
-		return fmt.Errorf("%w: page %d of segment %d", errDamaged, it.page-1, it.s.seg)
-	}
+	it.list.read(&it.open.lists, it.open.bound)
 	return nil
 }

@@ -14,14 +14,17 @@ var errDamaged = errors.New("damaged index")
 // pageRef is an entry of a segment's directory: terms of one kind in ascending
 // order, each with its list.
 //
-// A page is a byte, the order of the code for terms, and then bits: the list
-// of the first term (which the directory tells), and for each further term its
-// difference to the one before, less one, and its list.
+// A page is a byte, the order of the code for terms; two bytes, the size of
+// what comes first of two runs of bits: for each term but the first (which the
+// directory tells) its difference to the one before, less one; then the lists.
+// Looking for a term reads the former, going by rank the latter.
 type pageRef struct {
 	first uint64 // term
 	count int    // terms
 	rank  int    // terms of this kind in earlier pages
 }
+
+const pageHead = 3 // bytes in front of the bits
 
 // segmentWriter writes the pages of one segment. Terms come in ascending order.
 type segmentWriter struct {
@@ -29,14 +32,15 @@ type segmentWriter struct {
 	stmt *sql.Stmt
 	seg  int64
 
-	w     bitWriter
+	terms bitWriter
+	lists bitWriter
+	blob  []byte
 	pages []pageRef
 	count int    // terms in the open page
 	first uint64 // its first term
 	last  uint64 // its last term
 	order uint   // of the code for terms
 	bound int    // numbers in lists lie below it
-	bytes int    // written so far
 	err   error
 }
 
@@ -54,22 +58,19 @@ func orderOf(n int, first, last uint64) uint {
 
 func (sw *segmentWriter) add(t uint64, list []uint32) {
 	if sw.count > 0 {
-		saved, n := sw.w, len(sw.w.buf)
-		sw.w.golomb(t-sw.last-1, sw.order)
-		putList(&sw.w, list, sw.bound)
-		if sw.w.len() <= 8*pageBytes {
+		terms, lists := sw.terms.mark(), sw.lists.mark()
+		sw.terms.golomb(t-sw.last-1, sw.order)
+		putList(&sw.lists, list, sw.bound)
+		if sw.terms.len()+sw.lists.len() <= 8*(pageBytes-pageHead-2) {
 			sw.count++
 			sw.last = t
 			return
 		}
-		buf := sw.w.buf[:n] // it may have moved while it grew
-		sw.w = saved
-		sw.w.buf = buf
+		sw.terms.back(terms)
+		sw.lists.back(lists)
 		sw.flush()
 	}
-	sw.w.reset()
-	sw.w.put(uint64(sw.order), 8)
-	putList(&sw.w, list, sw.bound)
+	putList(&sw.lists, list, sw.bound)
 	sw.count, sw.first, sw.last = 1, t, t
 }
 
@@ -78,78 +79,24 @@ func (sw *segmentWriter) flush() {
 	if sw.count == 0 {
 		return
 	}
-	id := sw.seg<<pageShift | int64(len(sw.pages))
-	sw.put(id, sw.w.finish())
+	terms := sw.terms.finish()
+	sw.blob = append(sw.blob[:0], byte(sw.order), byte(len(terms)>>8), byte(len(terms)))
+	sw.blob = append(sw.blob, terms...)
+	sw.blob = append(sw.blob, sw.lists.finish()...)
+	sw.put(sw.seg<<pageShift|int64(len(sw.pages)), sw.blob)
 	sw.pages = append(sw.pages, pageRef{first: sw.first, count: sw.count})
 	sw.count = 0
+	sw.terms.reset()
+	sw.lists.reset()
 }
 
 func (sw *segmentWriter) put(id int64, blob []byte) {
 	if sw.err != nil {
 		return
 	}
-	sw.bytes += len(blob)
 	if _, err := sw.stmt.ExecContext(sw.ctx, id, blob); err != nil {
 		sw.err = fmt.Errorf("write index page: %w", err)
 	}
-}
-
-// putIDs stores the row ids, ascending, and returns the first of each chunk.
-func (sw *segmentWriter) putIDs(ids []int64) (firsts []int64) {
-	for i := 0; i < len(ids); i += chunkIDs {
-		chunk := ids[i:min(i+chunkIDs, len(ids))]
-		firsts = append(firsts, chunk[0])
-		sw.put(sw.seg<<pageShift|chunkBase|int64(i/chunkIDs), encodeIDs(&sw.w, chunk))
-	}
-	return firsts
-}
-
-// splitIDs is the number of low bits of a row id that count instead of telling
-// the time. It matters for size alone: any ids can be written.
-const splitIDs = 22
-
-// encodeIDs writes ids, ascending: for each the difference of its upper part
-// to that of the id before, and the difference of its lower part less one.
-func encodeIDs(w *bitWriter, ids []int64) []byte {
-	w.reset()
-	var upper, lower uint64
-	for i, id := range ids[1:] {
-		d, l := idStep(ids[i], id)
-		upper += d
-		lower += min(l, 1<<(splitIDs+1))
-	}
-	n := uint64(max(len(ids)-1, 1))
-	ku := uint(bits.Len64(max(upper/n*11/16, 1)) - 1)
-	kl := uint(bits.Len64(max(lower/n*11/16, 1)) - 1)
-	w.put(uint64(len(ids)), 16)
-	w.put(uint64(ku), 8)
-	w.put(uint64(kl), 8)
-	for i, id := range ids[1:] {
-		d, l := idStep(ids[i], id)
-		w.golomb(d, ku)
-		w.golomb(l, kl)
-	}
-	return w.finish()
-}
-
-// idStep returns the two numbers that lead from an id to a higher one.
-func idStep(a, b int64) (upper, lower uint64) {
-	d := b&(1<<splitIDs-1) - a&(1<<splitIDs-1) - 1
-	return uint64(b>>splitIDs - a>>splitIDs), uint64(d<<1 ^ d>>63)
-}
-
-func decodeIDs(blob []byte, id int64) []int64 {
-	r := bitReader{buf: blob}
-	n, ku, kl := int(r.get(16)), uint(r.get(8)), uint(r.get(8))
-	ids := make([]int64, max(n, 1))
-	ids[0] = id
-	for i := 1; i < n; i++ {
-		upper, l := int64(r.golomb(ku)), r.golomb(kl)
-		d := int64(l>>1) ^ -int64(l&1)
-		id = (id>>splitIDs+upper)<<splitIDs + id&(1<<splitIDs-1) + d + 1
-		ids[i] = id
-	}
-	return ids
 }
 
 // encodeDir writes a segment's directory: its pages, then the first row id of

@@ -28,8 +28,6 @@ const (
 	// pageBytes is the size of a full page: with its row it just fits into one
 	// page of the database.
 	pageBytes = 8120
-	// chunkIDs is the number of row ids in one blob.
-	chunkIDs = 1024
 	// maxMessages is the number of messages in a full segment.
 	maxMessages = 1 << 16
 	// pageShift makes the row id of a page from its segment and number.

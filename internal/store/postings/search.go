@@ -68,7 +68,7 @@ func (e *evaluator) merge(segs []*segment, scope Scope, yield func(Candidate, er
 			if err != nil {
 				return err
 			}
-			w := &walk{seg: s, answer: a, ord: s.n, chunk: -1}
+			w := &walk{seg: s, answer: a, ord: s.n, block: -1}
 			if err := w.next(e); err != nil {
 				return err
 			}
@@ -103,7 +103,7 @@ type walk struct {
 	seg   *segment
 	ord   int // -1: at the end
 	id    int64
-	chunk int // whose ids are read
+	block int // whose ids are read
 	ids   []int64
 }
 
@@ -112,14 +112,14 @@ func (w *walk) next(e *evaluator) error {
 	if w.ord < 0 {
 		return nil
 	}
-	if c := w.ord / chunkIDs; c != w.chunk {
-		ids, err := e.ids(w.seg.segmentFile, c)
+	if n := w.ord / blockIDs; n != w.block {
+		ids, err := e.block(w.seg.segmentFile, n, w.ids[:0])
 		if err != nil {
 			return err
 		}
-		w.chunk, w.ids = c, ids
+		w.block, w.ids = n, ids
 	}
-	w.id = w.ids[w.ord%chunkIDs]
+	w.id = w.ids[w.ord%blockIDs]
 	return nil
 }
 

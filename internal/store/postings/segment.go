@@ -27,50 +27,61 @@ func (s *segmentFile) bound(k kind) int {
 	return s.n
 }
 
-// scanPage calls yield for each term of a page, with its rank, until it
-// returns false.
-func (r *reader) scanPage(s *segmentFile, page int, yield func(t uint64, rank int, l listRef) bool) error {
+// openPage is a page whose terms and lists are read one after the other.
+type openPage struct {
+	terms, lists bitReader
+	order        uint
+	bound        int // of the lists
+	first        uint64
+	count        int
+}
+
+func (r *reader) open(s *segmentFile, page int) (p openPage, err error) {
 	blob, err := r.page(s.seg<<pageShift | int64(page))
 	if err != nil {
-		return err
+		return p, err
 	}
-	p := &s.pages[page]
-	bound := s.bound(kindOf(p.first))
-	br := bitReader{buf: blob}
-	order := uint(br.get(8))
-	t := p.first
-	for i := range p.count {
-		if i > 0 {
-			t += br.golomb(order) + 1
-		}
-		l := readListHead(&br, bound)
-		if br.pos > len(blob)*8 {
-			return fmt.Errorf("%w: page %d of segment %d", errDamaged, page, s.seg)
-		}
-		if !yield(t, p.rank+i, l) {
-			return nil
+	if len(blob) >= pageHead {
+		size := pageHead + int(blob[1])<<8 + int(blob[2])
+		if size <= len(blob) {
+			ref := &s.pages[page]
+			return openPage{
+				terms: bitReader{buf: blob[pageHead:size]}, lists: bitReader{buf: blob[size:]},
+				order: uint(blob[0]), bound: s.bound(kindOf(ref.first)), first: ref.first, count: ref.count,
+			}, nil
 		}
 	}
-	return nil
+	return p, fmt.Errorf("%w: page %d of segment %d", errDamaged, page, s.seg)
 }
 
 // find returns the list of a term.
-func (r *reader) find(s *segmentFile, t uint64) (l listRef, rank int, ok bool, err error) {
+func (r *reader) find(s *segmentFile, t uint64) (l listRef, ok bool, err error) {
 	page, has := s.pageOf(t)
 	if !has {
-		return l, 0, false, nil
+		return l, false, nil
 	}
-	err = r.scanPage(s, page, func(u uint64, n int, list listRef) bool {
-		if u == t {
-			l, rank, ok = list, n, true
+	p, err := r.open(s, page)
+	if err != nil {
+		return l, false, err
+	}
+	i, u := 0, p.first
+	for u < t {
+		if i++; i == p.count {
+			return l, false, nil
 		}
-		return u < t
-	})
-	return l, rank, ok, err
+		u += p.terms.golomb(p.order) + 1
+	}
+	if u != t {
+		return l, false, nil
+	}
+	skipLists(&p.lists, i, p.bound)
+	l.read(&p.lists, p.bound)
+	return l, true, nil
 }
 
-// scan calls yield for each term from lo to hi, both of one kind.
-func (r *reader) scan(s *segmentFile, lo, hi uint64, yield func(t uint64, rank int, l listRef)) error {
+// scan calls yield for each term from lo to hi, both of one kind. The list is
+// yield's for the call alone.
+func (r *reader) scan(s *segmentFile, lo, hi uint64, yield func(t uint64, l *listRef)) error {
 	kp, ok := s.kinds[kindOf(lo)]
 	if !ok {
 		return nil
@@ -79,15 +90,24 @@ func (r *reader) scan(s *segmentFile, lo, hi uint64, yield func(t uint64, rank i
 	if !has {
 		page = kp.from
 	}
+	var l listRef
 	for ; page < kp.to && s.pages[page].first <= hi; page++ {
-		err := r.scanPage(s, page, func(t uint64, rank int, l listRef) bool {
-			if t >= lo && t <= hi {
-				yield(t, rank, l)
-			}
-			return t < hi
-		})
+		p, err := r.open(s, page)
 		if err != nil {
 			return err
+		}
+		t := p.first
+		for i := range p.count {
+			if i > 0 {
+				t += p.terms.golomb(p.order) + 1
+			}
+			if t > hi {
+				break
+			}
+			l.read(&p.lists, p.bound)
+			if t >= lo {
+				yield(t, &l)
+			}
 		}
 	}
 	return nil
@@ -97,63 +117,26 @@ func (r *reader) scan(s *segmentFile, lo, hi uint64, yield func(t uint64, rank i
 // given values of a space.
 func (r *reader) messagesOf(s *segmentFile, sp space, ranks, out bitset) error {
 	kp := s.kinds[sp.values()]
-	page := kp.from - 1
-	var failed error
-	next := 0 // first rank behind the page
-	for rank := range ranks.each {
-		if rank >= kp.terms {
-			break
+	for page := kp.from; page < kp.to; page++ {
+		ref := &s.pages[page]
+		rank := ranks.next(ref.rank)
+		if rank < 0 {
+			return nil
 		}
-		if rank < next {
+		if rank >= ref.rank+ref.count {
 			continue
 		}
-		for page+1 < kp.to && s.pages[page+1].rank <= rank {
-			page++
+		p, err := r.open(s, page)
+		if err != nil {
+			return err
 		}
-		next = s.pages[page].rank + s.pages[page].count
-		failed = r.scanPage(s, page, func(_ uint64, n int, l listRef) bool {
-			if ranks.has(n) {
-				l.addTo(out)
-			}
-			return true
-		})
-		if failed != nil {
-			break
+		var l listRef
+		for at := ref.rank; rank >= 0 && rank < ref.rank+ref.count; rank = ranks.next(rank + 1) {
+			skipLists(&p.lists, rank-at, p.bound)
+			l.read(&p.lists, p.bound)
+			l.addTo(out)
+			at = rank + 1
 		}
 	}
-	return failed
-}
-
-// ids returns the row ids of a chunk of ordinals.
-func (r *reader) ids(s *segmentFile, chunk int) ([]int64, error) {
-	blob, err := r.page(s.seg<<pageShift | chunkBase | int64(chunk))
-	if err != nil {
-		return nil, err
-	}
-	ids := decodeIDs(blob, s.firsts[chunk])
-	if want := min(chunkIDs, s.n-chunk*chunkIDs); len(ids) != want {
-		return nil, fmt.Errorf("%w: row ids of segment %d", errDamaged, s.seg)
-	}
-	return ids, nil
-}
-
-// ordinal returns the first ordinal whose row id is not below id.
-func (r *reader) ordinal(s *segmentFile, id int64) (int, bool, error) {
-	if id <= s.first {
-		return 0, id == s.first, nil
-	}
-	if id > s.last {
-		return s.n, false, nil
-	}
-	chunk, found := slices.BinarySearch(s.firsts, id)
-	if found {
-		return chunk * chunkIDs, true, nil
-	}
-	chunk--
-	ids, err := r.ids(s, chunk)
-	if err != nil {
-		return 0, false, err
-	}
-	i, found := slices.BinarySearch(ids, id)
-	return chunk*chunkIDs + i, found, nil
+	return nil
 }
