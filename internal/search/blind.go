@@ -183,13 +183,15 @@ func blindReason(v veil, sample []*track.Message) string {
 	if v.reason != "" {
 		return v.reason
 	}
-	held, rejected, headless := 0, 0, 0
+	held, rejected, refused, headless := 0, 0, 0, 0
 	for _, m := range sample {
 		switch {
 		case m.Kind == "rejection":
 			rejected++
 		case m.Status == track.StatusHeld:
 			held++
+		case m.Status == track.StatusRejected || m.Status == track.StatusAborted:
+			refused++
 		case m.HeadOpen:
 			headless++
 		}
@@ -208,6 +210,8 @@ func blindReason(v veil, sample []*track.Message) string {
 		return "their beginning lies before the log"
 	case v.bit == hidesRecipients && all(held):
 		return "held: their recipients are not in the log until they are released"
+	case v.bit == hidesRecipients && all(refused):
+		return "never accepted: the log need not name all of their recipients"
 	case v.bit == hidesRecipients:
 		return "not all of their recipients are in the log"
 	case v.bit == hidesMessageID:

@@ -168,7 +168,7 @@ func (s *Stream) Messages(ctx context.Context) iter.Seq2[*track.Message, error] 
 		for m, err := range s.engine.Store.Search(ctx, q) {
 			if err != nil {
 				if !s.timedOut(ctx, err) {
-					yield(nil, fmt.Errorf("search: %w", err))
+					yield(nil, err)
 				}
 				return
 			}

@@ -70,22 +70,56 @@ func (a *Answer) doubts() []string {
 		}
 		out = append(out, a.missing(gateway, missing[gateway]))
 	}
-	for _, b := range c.Blind {
-		n := plural(b.Messages, "message")
+	return append(out, blindDoubts(c.Blind)...)
+}
+
+// blindDoubts says what was not shown. Gateways that do not show the same for
+// the same reason share a phrase.
+func blindDoubts(blind []BlindField) []string {
+	var out []string
+	done := map[[2]string]bool{}
+	for _, first := range blind {
+		key := [2]string{first.Field, first.Reason}
+		if done[key] {
+			continue
+		}
+		done[key] = true
+		var counts []string
+		total := 0
+		for _, b := range blind {
+			if [2]string{b.Field, b.Reason} != key {
+				continue
+			}
+			n := plural(b.Messages, "message")
+			if b.AtLeast {
+				n = "at least " + n
+			}
+			counts = append(counts, n+" on "+shown(b.Gateway))
+			total += b.Messages
+		}
 		verb := "do"
-		if b.AtLeast {
-			n = "at least " + n
-		} else if b.Messages == 1 {
+		if total == 1 && !first.AtLeast {
 			verb = "does"
 		}
-		out = append(out, fmt.Sprintf("%s on %s %s not show %s (%s)", n, shown(b.Gateway), verb, blindWords(b), b.Reason))
+		if len(counts) > 5 {
+			counts = append(counts[:5:5], fmt.Sprintf("more on %s", plural(len(counts)-5, "other gateway")))
+		}
+		out = append(out, fmt.Sprintf("%s %s not show %s (%s)", list(counts), verb, blindWords(first, total), first.Reason))
 	}
 	return out
 }
 
-func blindWords(b BlindField) string {
+// list joins phrases as a sentence does.
+func list(s []string) string {
+	if len(s) < 2 {
+		return strings.Join(s, "")
+	}
+	return strings.Join(s[:len(s)-1], ", ") + " and " + s[len(s)-1]
+}
+
+func blindWords(b BlindField, total int) string {
 	whose := "their "
-	if b.Messages == 1 && !b.AtLeast {
+	if total == 1 && !b.AtLeast {
 		whose = "its "
 	}
 	if b.Field == "recipient" {
