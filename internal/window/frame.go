@@ -20,7 +20,7 @@ const (
 	// maxContent bounds a file's uncompressed content, and maxInflated bounds it
 	// for a file that inflates more than maxRatio times.
 	maxContent  = 4 << 30
-	maxInflated = 1 << 30
+	maxInflated = 256 << 20
 	maxRatio    = 200
 )
 
