@@ -8,6 +8,9 @@ const (
 	maxConns   = 1 << 14 // server processes that are followed
 	maxHops    = 1 << 13 // delivery agents that are followed
 	maxPending = 8       // actions that wait for a transaction to get its queue id
+	// maxPendingText bounds such a line; the parts that Postfix writes are
+	// shorter by far.
+	maxPendingText = 8 << 10
 )
 
 // conn is an open connection from a client.
@@ -79,5 +82,7 @@ func (cs *conns) close(k procKey) {
 // message uses it.
 type hop struct {
 	relay, protocol, cipher, trust string // interned
-	mid                            uint64 // the message that used it, 0 for none yet
+	reused                         bool   // the line says so: it tells of a cached connection
+	id                             string // queue id of the message that used it, "" for none yet
+	mid                            uint64 // its life
 }

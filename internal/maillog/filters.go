@@ -81,8 +81,11 @@ func (c *cursor) lower(s string) string {
 	return s
 }
 
-// amavis reads "(12345-01) Passed CLEAN {RelayedInbound}, ... Queue-ID: X, ...,
-// Hits: -1.2, ...". Names in parentheses (of a virus) belong to the category.
+// amavis reads "(12345-01) Passed CLEAN {RelayedInbound}, [192.0.2.7]
+// <sender> -> <recipient>, Queue-ID: X, Message-ID: <...>, mail_id: Y,
+// Hits: -1.2, ...". A name in parentheses (of a virus) belongs to the category.
+// The addresses in front may quote anything; the Message-ID behind the queue
+// id may be anything, so the score is looked for from the right.
 func (c *cursor) amavis(body string) outcome {
 	if !strings.HasPrefix(body, "(") {
 		return ignored
@@ -92,19 +95,43 @@ func (c *cursor) amavis(body string) outcome {
 	if !ok || !found || action != "Passed" && action != "Blocked" {
 		return ignored
 	}
-	id := between(rest, "Queue-ID: ", ",")
+	id := between(outsideQuotes(rest, ", Queue-ID: "), ", Queue-ID: ", ",")
 	if !isID(id) {
 		return ignored
 	}
+	score := ""
+	if i := strings.LastIndex(rest, ", Hits: "); i >= 0 {
+		score = between(rest[i:], ", Hits: ", ",")
+	}
 	category, _, _ := strings.Cut(rest, ",")
 	category, _, _ = strings.Cut(category, " ")
-	c.verdict(id, "amavis", category, between(rest, ", Hits: ", ","))
+	c.verdict(id, "amavis", category, score)
 	if _, s, ok := strings.Cut(rest, category+" ("); ok && strings.HasPrefix(rest, category+" (") {
 		name, _, _ := strings.Cut(s, ")")
 		c.addSome(track.Reason, name)
 	}
 	c.add(track.Action, c.lower(action))
 	return c.emit()
+}
+
+// outsideQuotes returns s from the first mark on that is not in a quoted
+// string, or all of s.
+func outsideQuotes(s, mark string) string {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			n := closingQuote(s, i)
+			if n < 0 {
+				return s
+			}
+			i = n
+		case mark[0]:
+			if strings.HasPrefix(s[i:], mark) {
+				return s[i:]
+			}
+		}
+	}
+	return s
 }
 
 // between returns what stands between two marks, "" when they are not there.

@@ -26,6 +26,7 @@ type lifeKey struct {
 // life is one life of a queue id.
 type life struct {
 	mid        uint64
+	id         string      // queue id, the table's own copy
 	instance   string      // of the queue, "" until cleanup or qmgr told
 	identified bool        // cleanup told the Message-ID
 	queued     bool        // qmgr saw it
@@ -65,7 +66,7 @@ func (ls *lives) birth(host uint32, id, instance string, now track.Stamp) *life 
 	if l.instance != "" && l.instance != instance && !ls.over(l, now) {
 		return ls.beside(l, "")
 	}
-	*l = life{mid: ls.next(), older: l.older}
+	*l = life{mid: ls.next(), id: e.key.id, older: l.older}
 	return l
 }
 
@@ -88,7 +89,7 @@ func (ls *lives) find(host uint32, id, instance string, sure bool, now track.Sta
 		}
 	}
 	if ls.over(l, now) {
-		*l = life{mid: ls.next(), older: l.older}
+		*l = life{mid: ls.next(), id: e.key.id, older: l.older}
 	}
 	if sure && l.instance == "" {
 		l.instance = instance
@@ -97,11 +98,12 @@ func (ls *lives) find(host uint32, id, instance string, sure bool, now track.Sta
 }
 
 // identify is find for the line of the Message-ID: a life has one at most, so
-// that a second one begins a new life.
+// that a second one begins a new life. It is no straggler either: a line of it
+// behind an end is how a bounce begins that got the queue id next.
 func (ls *lives) identify(host uint32, id, instance string, now track.Stamp) *life {
 	l := ls.find(host, id, instance, true, now)
-	if l.identified {
-		*l = life{mid: ls.next(), older: l.older, instance: instance}
+	if l.identified || l.ended {
+		*l = life{mid: ls.next(), id: l.id, older: l.older, instance: instance}
 	}
 	l.identified = true
 	return l
@@ -154,15 +156,16 @@ func (ls *lives) over(l *life, now track.Stamp) bool {
 }
 
 func (ls *lives) create(host uint32, id, instance string) *life {
-	e := ls.tab.put(lifeKey{host, strings.Clone(id)})
-	e.val = life{mid: ls.next(), instance: instance}
+	id = strings.Clone(id)
+	e := ls.tab.put(lifeKey{host, id})
+	e.val = life{mid: ls.next(), id: id, instance: instance}
 	return &e.val
 }
 
 // beside starts a life in front of l, which is of another instance.
 func (ls *lives) beside(l *life, instance string) *life {
 	old := *l
-	*l = life{mid: ls.next(), instance: instance, older: &old}
+	*l = life{mid: ls.next(), id: l.id, instance: instance, older: &old}
 	n := 1
 	for p := l; p.older != nil; p = p.older {
 		if n++; n > maxSameID {

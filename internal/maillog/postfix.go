@@ -50,7 +50,11 @@ var daemons = map[string]daemon{
 func (postfix) recognise(o *origin, forced bool) bool {
 	i := strings.LastIndexByte(o.tag, '/')
 	d, known := daemons[o.tag[i+1:]]
-	if !forced && (i < 0 || !known && !strings.HasPrefix(o.tag, "postfix")) {
+	if i < 0 && !forced {
+		o.daemon = daemonQuiet
+		return o.tag == "postfix" // the command
+	}
+	if !forced && !known && !strings.HasPrefix(o.tag, "postfix") {
 		return false
 	}
 	o.daemon = d

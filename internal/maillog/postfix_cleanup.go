@@ -74,7 +74,7 @@ func (c *cursor) check(id, action, class, s string) outcome {
 	if isSubject {
 		c.add(track.Subject, subject)
 	}
-	c.addTrailer(t)
+	c.addTrailer(&t)
 	c.outcome(kind, text, content)
 	c.add(track.Instance, c.o.instance)
 	if kind.Ends() {
@@ -153,11 +153,11 @@ func (c *cursor) milter(id, action, s string) outcome {
 	}
 	l := c.queued(id)
 	c.message(kind, id, l)
-	c.addRefusal(action, r)
 	if kind == track.MessageReject {
-		c.addSome(track.Response, r.reason)
+		c.addRefusal(action, &r, track.Reason, track.Response)
+	} else {
+		c.addRefusal(action, &r, track.Reason)
 	}
-	c.addSome(track.Reason, r.reason)
 	c.add(track.Instance, c.o.instance)
 	if kind.Ends() {
 		c.finish(id, l)

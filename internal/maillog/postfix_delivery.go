@@ -185,7 +185,7 @@ func (c *cursor) statusOf(r *result) track.Status {
 		if c.o.daemon == daemonDiscard {
 			return track.StatusDiscarded
 		}
-		if forwardedID(r.response) != "" {
+		if c.o.daemon == daemonLocal && forwardedID(r.response) != "" {
 			return track.StatusExpanded
 		}
 		return track.StatusDelivered
@@ -268,7 +268,7 @@ func (c *cursor) clientBare(body, word string) outcome {
 		}
 		return notKnown
 	}
-	_, s, ok = strings.Cut(s, " to ")
+	verb, s, ok := strings.Cut(s, " to ")
 	if !ok {
 		return notKnown
 	}
@@ -283,7 +283,7 @@ func (c *cursor) clientBare(body, word string) outcome {
 	if e == nil {
 		e = c.hops.put(k)
 	}
-	e.val = hop{relay: c.p.intern(relay), protocol: c.p.intern(protocol), cipher: c.p.intern(cipher), trust: c.p.intern(trust)}
+	e.val = hop{relay: c.p.intern(relay), protocol: c.p.intern(protocol), cipher: c.p.intern(cipher), trust: c.p.intern(trust), reused: verb == "reused"}
 	if len(c.secure) >= maxStrings {
 		clear(c.secure)
 	}
@@ -299,8 +299,9 @@ func (c *cursor) clientBare(body, word string) outcome {
 // addHop adds the TLS of the delivery's connection. The line that told it
 // stands before the first delivery of the same process to the same relay, and
 // holds for all recipients of that message. A connection that was used before
-// (conn_use) may have been made by any process: it is "unknown" where TLS is
-// known to be used with that relay, and nothing is said where it never was.
+// (conn_use) may have been made by any process: unless a line of its own tells
+// of the reuse, it is "unknown" where TLS is known to be used with that relay,
+// and nothing is said where it never was.
 // The newer tls= may say that there was none.
 func (c *cursor) addHop(r *result, l *life) {
 	if r.relay == "" || r.relay == "none" {
@@ -310,15 +311,15 @@ func (c *cursor) addHop(r *result, l *life) {
 	if clear {
 		return
 	}
-	if r.use == "" {
-		e := c.hops.get(c.proc())
-		if e == nil || e.val.relay != r.relay || e.val.mid != 0 && e.val.mid != l.mid {
-			return
-		}
-		e.val.mid = l.mid
+	if e := c.hops.get(c.proc()); e != nil && e.val.relay == r.relay &&
+		(e.val.mid == 0 || e.val.mid == l.mid) && (r.use == "" || e.val.reused) {
+		e.val.id, e.val.mid = l.id, l.mid
 		c.addSome(track.TLSTrust, e.val.trust)
 		c.addSome(track.TLSProtocol, e.val.protocol)
 		c.addSome(track.TLSCipher, e.val.cipher)
+		return
+	}
+	if r.use == "" {
 		return
 	}
 	if _, seen := c.secure[r.relay]; seen || level {

@@ -37,7 +37,8 @@ func (c *cursor) postscreen(body, word string) outcome {
 		}
 		c.begin(track.ConnNote)
 		c.addPeer(p)
-		c.add(track.Reason, fault[:len(fault)-1])
+		fault = strings.TrimSuffix(strings.TrimSuffix(fault, " after "), " rank ")
+		c.add(track.Reason, strings.TrimSuffix(fault, " "))
 		return c.emit()
 	}
 	return notKnown

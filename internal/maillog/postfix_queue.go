@@ -125,8 +125,8 @@ func (c *cursor) postsuper(id, s string) outcome {
 	if kind == track.MessageHeld {
 		c.add(track.Reason, s)
 	}
-	if kind.Ends() {
-		c.finish(id, l)
+	if kind.Ends() || kind == track.MessageRequeued {
+		c.finish(id, l) // what is requeued goes on under a new id
 	}
 	return c.emit()
 }
@@ -146,17 +146,24 @@ func (c *cursor) note(id, instance string) outcome {
 // complaint reads "warning: QUEUEID: why". When cleanup complains so, the
 // message was refused with a temporary error.
 func (c *cursor) complaint(id, why string) outcome {
-	l := c.life(id)
+	l, instance := (*life)(nil), ""
+	if c.o.daemon == daemonCleanup || c.o.daemon == daemonQmgr {
+		l, instance = c.queued(id), c.o.instance
+	} else {
+		l = c.life(id)
+	}
 	if c.o.daemon == daemonCleanup && !l.queued &&
 		(strings.Contains(why, "queue file size limit exceeded") || strings.HasPrefix(why, "write queue file") ||
 			strings.Contains(why, "message not accepted")) {
 		c.message(track.MessageReject, id, l)
 		c.add(track.Reason, why)
 		c.add(track.Response, why)
+		c.addSome(track.Instance, instance)
 		c.finish(id, l)
 		return c.emit()
 	}
 	c.message(track.MessageNote, id, l)
 	c.add(track.Reason, why)
+	c.addSome(track.Instance, instance)
 	return c.emit()
 }

@@ -23,26 +23,33 @@ const maxTries = 16
 // like a trailer themselves, in front of the true one (a Subject) or inside it
 // (a HELO name, a quoted local part). So it is looked for from the right, and
 // taken if it reads well up to the end of the line, quoted local parts as a
-// whole and no ">" in the HELO name. accept may refuse what stands before it.
+// whole and no ">" in the HELO name. Where accept does not like what stands
+// before it, one farther to the left is taken, if there is a better one.
 func cutTrailer(s string, accept func(head string) bool) (head string, t trailer, text string) {
-	end, last := len(s), -1
+	end, last, fair := len(s), -1, -1
 	for range maxTries {
 		i := strings.LastIndex(s[:end], "; from=<")
 		if i < 0 {
 			break
 		}
 		end = i
-		if accept != nil && !accept(s[:i]) {
-			continue
-		}
-		if t, text, ok := parseTrailer(s[i+1:]); ok {
-			return s[:i], t, text
-		}
 		if last < 0 {
 			last = i
 		}
+		if t, text, ok := parseTrailer(s[i+1:]); ok {
+			if accept == nil || accept(s[:i]) {
+				return s[:i], t, text
+			}
+			if fair < 0 {
+				fair = i
+			}
+		}
 	}
-	if last >= 0 {
+	switch {
+	case fair >= 0:
+		t, text, _ = parseTrailer(s[fair+1:])
+		return s[:fair], t, text
+	case last >= 0:
 		t, text = guessTrailer(s[last+2:])
 		return s[:last], t, text
 	}
@@ -169,7 +176,7 @@ func closingQuote(s string, i int) int {
 }
 
 // addTrailer adds what is known of the transaction.
-func (c *cursor) addTrailer(t trailer) {
+func (c *cursor) addTrailer(t *trailer) {
 	if t.hasSender {
 		c.add(track.Sender, t.sender)
 	}
@@ -238,12 +245,16 @@ func isDSN(s string) bool {
 	return b != "" && digits(b) == b
 }
 
-// addRefusal adds the facts of a decision in the order of the line.
-func (c *cursor) addRefusal(action string, r refusal) {
+// addRefusal adds the facts of a decision in the order of the line, its reason
+// under each of the given keys.
+func (c *cursor) addRefusal(action string, r *refusal, reason ...track.Key) {
 	c.add(track.Action, action)
 	c.addSome(track.Stage, r.stage)
 	c.addPeer(r.peer)
 	c.addSome(track.StatusCode, r.code)
 	c.addSome(track.DSN, r.dsn)
-	c.addTrailer(r.trailer)
+	for _, k := range reason {
+		c.addSome(k, r.reason)
+	}
+	c.addTrailer(&r.trailer)
 }

@@ -34,7 +34,7 @@ func (c *cursor) client(id, s string) outcome {
 	waiting := cn.pending
 	c.leave(cn, false, "next transaction")
 	l := c.lives.birth(c.o.host, id, c.o.instance, c.h.Time)
-	cn.id, cn.mid = strings.Clone(id), l.mid
+	cn.id, cn.mid = l.id, l.mid
 	icid := cn.icid
 	c.message(track.MessageClient, id, l).ICID = icid
 	c.addClient(p, rest)
@@ -139,16 +139,14 @@ func (c *cursor) decision(id, action, s string) outcome {
 	if cn := c.conns.peek(c.proc()); cn != nil {
 		e.ICID = cn.icid
 	}
-	c.addRefusal(action, r)
 	switch kind {
 	case track.RecipientReject:
-		c.addSome(track.Response, r.reason)
+		c.addRefusal(action, &r, track.Response)
 	case track.MessageReject:
-		c.addSome(track.Reason, r.reason)
-		c.addSome(track.Response, r.reason)
+		c.addRefusal(action, &r, track.Reason, track.Response)
 		c.finish(id, l)
 	default:
-		c.addSome(track.Reason, r.reason)
+		c.addRefusal(action, &r, track.Reason)
 	}
 	// A DISCARD by smtpd takes the message to its end and throws it away there:
 	// lines of the same life still follow.
@@ -200,8 +198,7 @@ func (c *cursor) noqueue(s string) outcome {
 	if cn != nil {
 		e.ICID = cn.icid
 	}
-	c.addRefusal(action, r)
-	c.addSome(track.Response, r.reason)
+	c.addRefusal(action, &r, track.Response)
 	return c.emit()
 }
 
@@ -210,7 +207,7 @@ func (c *cursor) wait(cn *conn, sender string) {
 	if cn == nil {
 		cn = c.conns.get(c.proc())
 	}
-	if len(cn.pending) >= maxPending {
+	if len(cn.pending) >= maxPending || len(c.h.Text) > maxPendingText {
 		return
 	}
 	text := strings.Clone(c.h.Text)
@@ -252,7 +249,6 @@ func (c *cursor) proxy(s string) outcome {
 	if cn := c.conns.peek(c.proc()); cn != nil {
 		e.ICID = cn.icid
 	}
-	c.addRefusal(action, r)
-	c.addSome(track.Response, r.reason)
+	c.addRefusal(action, &r, track.Response)
 	return c.emit()
 }

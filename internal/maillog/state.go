@@ -4,13 +4,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
+	"maps"
+	"slices"
+
+	"waybill/internal/track"
 )
 
 const (
 	stateVersion = 1
-	// maxStateConns bounds the connections in a state; those used last are kept.
-	maxStateConns = 1000
+	// maxStateEntries bounds the connections, hops and relays in a state; those
+	// used last are kept.
+	maxStateEntries = 1000
 	// maxStateLast bounds the last line in a state.
 	maxStateLast = 4 << 10
 )
@@ -19,57 +23,102 @@ const (
 var errState = errors.New("parser state of another version")
 
 // state is what a Parser must know to go on with the next line of its source.
-// Open lives are not in it: they go on under new MIDs, and the store joins
-// them.
+// Open lives are not in it but for those that a connection or hop refers to:
+// they go on under new MIDs, and the store joins them.
 type state struct {
 	Version int         `json:"v"`
 	Headers []byte      `json:"headers,omitempty"`
 	Conns   []stateConn `json:"conns,omitempty"`
+	Hops    []stateHop  `json:"hops,omitempty"`
+	Secure  []string    `json:"secure,omitempty"`
 	Last    *stateLast  `json:"last,omitempty"`
 }
 
-type stateConn struct {
-	Host  string `json:"host,omitempty"`
-	Tag   string `json:"tag"`
-	PID   uint32 `json:"pid"`
-	ICID  uint64 `json:"icid"`
-	Proto string `json:"tls,omitempty"`
-	Ciph  string `json:"cipher,omitempty"`
-	Trust string `json:"trust,omitempty"`
-	// The open transaction, if cleanup has not seen it.
-	ID string `json:"id,omitempty"`
-}
-
-type stateLast struct {
+type stateProc struct {
 	Host string `json:"host,omitempty"`
 	Tag  string `json:"tag"`
 	PID  uint32 `json:"pid"`
+}
+
+type stateTLS struct {
+	Protocol string `json:"tls,omitempty"`
+	Cipher   string `json:"cipher,omitempty"`
+	Trust    string `json:"trust,omitempty"`
+}
+
+type stateConn struct {
+	stateProc
+	stateTLS
+	ICID uint64 `json:"icid"`
+	// The last transaction, if it may still be aborted.
+	ID         string         `json:"id,omitempty"`
+	Identified bool           `json:"identified,omitempty"`
+	Pending    []statePending `json:"pending,omitempty"`
+}
+
+type statePending struct {
+	Text   string      `json:"text"`
+	Body   int         `json:"body"`
+	Sender string      `json:"sender"`
+	Time   track.Stamp `json:"time"`
+	Line   int64       `json:"line"`
+	Offset int64       `json:"offset"`
+}
+
+type stateHop struct {
+	stateProc
+	stateTLS
+	Relay  string `json:"relay"`
+	Reused bool   `json:"reused,omitempty"`
+	ID     string `json:"id,omitempty"`
+}
+
+type stateLast struct {
+	stateProc
 	Text string `json:"text"`
 	Body int    `json:"body"`
 }
 
 // State returns what Resume needs.
 func (p *Parser) State() []byte {
+	c := &p.cur
 	s := state{Version: stateVersion, Headers: p.headers.State()}
-	for e := p.cur.conns.tab.first; e != nil && len(s.Conns) < maxStateConns; e = e.old {
-		c := &e.val
-		sc := stateConn{
-			Host: e.key.o.name, Tag: e.key.o.tag, PID: e.key.pid, ICID: c.icid,
-			Proto: c.protocol, Ciph: c.cipher, Trust: c.trust,
-		}
-		if l := p.cur.lives.peek(e.key.o.host, c.id, c.mid); l != nil && !l.identified && !l.queued {
-			sc.ID = c.id
-		}
-		s.Conns = append(s.Conns, sc)
+	for e := c.conns.tab.first; e != nil && len(s.Conns) < maxStateEntries; e = e.old {
+		s.Conns = append(s.Conns, c.connState(e.key, &e.val))
 	}
+	for e := c.hops.first; e != nil && len(s.Hops) < maxStateEntries; e = e.old {
+		h := &e.val
+		s.Hops = append(s.Hops, stateHop{
+			stateProc: procState(e.key), stateTLS: stateTLS{h.protocol, h.cipher, h.trust},
+			Relay: h.relay, Reused: h.reused, ID: h.id,
+		})
+	}
+	s.Secure = slices.Sorted(maps.Keys(c.secure)) // in order: equal states are equal bytes
+	s.Secure = s.Secure[:min(len(s.Secure), maxStateEntries)]
 	if p.lastFrom != nil && len(p.last) <= maxStateLast {
-		s.Last = &stateLast{Host: p.lastFrom.name, Tag: p.lastFrom.tag, PID: p.lastPID, Text: string(p.last), Body: p.lastBody}
+		s.Last = &stateLast{stateProc: procState(procKey{p.lastFrom, p.lastPID}), Text: string(p.last), Body: p.lastBody}
 	}
 	b, err := json.Marshal(s)
 	if err != nil {
 		return nil // cannot be: strings and numbers only
 	}
 	return b
+}
+
+func procState(k procKey) stateProc { return stateProc{k.o.name, k.o.tag, k.pid} }
+
+func (c *cursor) connState(k procKey, cn *conn) stateConn {
+	s := stateConn{
+		stateProc: procState(k), stateTLS: stateTLS{cn.protocol, cn.cipher, cn.trust},
+		ICID: cn.icid,
+	}
+	if l := c.lives.peek(k.o.host, cn.id, cn.mid); l != nil && !l.queued {
+		s.ID, s.Identified = cn.id, l.identified
+	}
+	for _, w := range cn.pending {
+		s.Pending = append(s.Pending, statePending{w.text, w.body, w.sender, w.time, w.number, w.offset})
+	}
+	return s
 }
 
 // Resume takes over from the Parser that made the state, for the lines that
@@ -89,19 +138,56 @@ func (p *Parser) Resume(b []byte) error {
 	if err := p.headers.Resume(s.Headers); err != nil {
 		return fmt.Errorf("read parser state: %w", err)
 	}
-	for i := len(s.Conns) - 1; i >= 0; i-- { // the one used last comes last
-		sc := &s.Conns[i]
-		o := p.origin(&Header{Host: sc.Host, Tag: sc.Tag})
-		cn := p.cur.conns.get(procKey{o, sc.PID})
-		*cn = conn{icid: sc.ICID, protocol: sc.Proto, cipher: sc.Ciph, trust: sc.Trust}
-		if isID(sc.ID) {
-			l := p.cur.lives.find(o.host, sc.ID, o.instance, false, 0)
-			cn.id, cn.mid = strings.Clone(sc.ID), l.mid
-		}
+	// The tables keep what was used last at the front, so the last is put first.
+	for i := len(s.Conns) - 1; i >= 0; i-- {
+		p.resumeConn(&s.Conns[i])
+	}
+	for i := len(s.Hops) - 1; i >= 0; i-- {
+		p.resumeHop(&s.Hops[i])
+	}
+	for _, relay := range s.Secure[:min(len(s.Secure), maxStateEntries)] {
+		p.cur.secure[relay] = struct{}{}
 	}
 	if l := s.Last; l != nil && l.Body >= 0 && l.Body <= len(l.Text) {
-		p.lastFrom = p.origin(&Header{Host: l.Host, Tag: l.Tag})
+		p.lastFrom = p.proc(l.stateProc).o
 		p.last, p.lastBody, p.lastPID = []byte(l.Text), l.Body, l.PID
 	}
 	return nil
+}
+
+func (p *Parser) proc(s stateProc) procKey {
+	return procKey{p.origin(&Header{Host: s.Host, Tag: s.Tag}), s.PID}
+}
+
+func (p *Parser) resumeConn(s *stateConn) {
+	k := p.proc(s.stateProc)
+	e := p.cur.conns.tab.get(k)
+	if e == nil {
+		e = p.cur.conns.tab.put(k)
+	}
+	cn := &e.val
+	*cn = conn{icid: s.ICID, protocol: s.Protocol, cipher: s.Cipher, trust: s.Trust}
+	for _, w := range s.Pending[:min(len(s.Pending), maxPending)] {
+		if w.Body >= 0 && w.Body <= len(w.Text) {
+			cn.pending = append(cn.pending, pending{w.Text, w.Body, w.Sender, w.Time, w.Line, w.Offset})
+		}
+	}
+	if isID(s.ID) {
+		l := p.cur.lives.find(k.o.host, s.ID, k.o.instance, false, 0)
+		l.identified = s.Identified
+		cn.id, cn.mid = l.id, l.mid
+	}
+}
+
+func (p *Parser) resumeHop(s *stateHop) {
+	k := p.proc(s.stateProc)
+	e := p.cur.hops.get(k)
+	if e == nil {
+		e = p.cur.hops.put(k)
+	}
+	e.val = hop{relay: s.Relay, protocol: s.Protocol, cipher: s.Cipher, trust: s.Trust, reused: s.Reused}
+	if isID(s.ID) {
+		l := p.cur.lives.find(k.o.host, s.ID, k.o.instance, false, 0)
+		e.val.id, e.val.mid = l.id, l.mid
+	}
 }
