@@ -5,11 +5,12 @@ package source
 // lines at the end of one piece and at the beginning of the next are lines of
 // their own: no run of such lines may pass.
 const (
-	minOverlap  = 48      // lines that two pieces must share where neither contains the other
-	minDistinct = 8       // different lines among them
-	minJoined   = 4       // different lines that are enough where the lines before are known too
-	maxShort    = 64      // lines of a piece that counts although it shows less, when all of it is found
-	lookAhead   = 2 << 10 // lines within which an overlap must show what it is
+	minOverlap  = 24                  // lines that two pieces must share where neither contains the other
+	minDistinct = 8                   // different lines among them
+	minJoined   = 4                   // different lines that are enough where the lines before are known too
+	maxShort    = 64                  // lines of a piece that counts although it shows less, when all of it is found
+	ringSize    = 2 << 10             // a power of two
+	lookAhead   = ringSize - maxShort // lines within which an overlap must show what it is
 )
 
 // evidence returns the length of the shortest head of lines that proves an

@@ -34,13 +34,15 @@ type Item struct {
 // overlap only
 //   - when both pieces begin with the same lines until one of them ends: the
 //     log grew, or is a copy of its beginning;
-//   - when a short piece stands in the other as a whole, and does not stand
-//     there twice in a row.
+//   - when a short piece stands in the other as a whole, and no flood of its
+//     lines goes on there;
+//   - when a few lines at an end of the new piece lie across the border of two
+//     known pieces of one log.
 //
-// What remains cannot be told from content: a piece that is one flood of the
-// same lines. It is taken as new, because a line that is there twice can be
-// found and one that is lost cannot. So is a piece of less than a dozen lines
-// that was cut from far behind the head of a long one.
+// What remains cannot be told from content: above all a piece that is one
+// flood of the same lines. It is taken as new, because a line that is there
+// twice can be found and one that is lost cannot. So is a piece of less than a
+// dozen lines that was cut from far behind the head of a long one.
 //
 // The caller may leave out known pieces whose time does not meet that of the
 // new one.
@@ -102,7 +104,7 @@ func NewMatcher(lines interface{ Next() (Line, bool) }, known []Known) *Matcher 
 		m.known = append(m.known, h)
 	}
 	if len(m.known) > 0 {
-		m.ring = make([]pending, 2*lookAhead) // as much behind as ahead
+		m.ring = make([]pending, ringSize)
 	}
 	return m
 }
@@ -120,7 +122,9 @@ func (m *Matcher) Next() (Item, bool) {
 		}
 		return Item{Line: line}, ok
 	}
-	m.readAhead()
+	if m.to-m.from < lookAhead/2 {
+		m.readAhead()
+	}
 	if m.from == m.to {
 		return Item{}, false
 	}
@@ -167,7 +171,8 @@ func (m *Matcher) Grown() string {
 // Marks are those of the lines that Next has returned.
 func (m *Matcher) Marks() Marks { return m.marker.Marks() }
 
-// readAhead fills the ring.
+// readAhead fills the ring. It is called for many lines at once: one by one
+// costs more.
 func (m *Matcher) readAhead() {
 	for !m.ended && m.to-m.from < lookAhead {
 		line, ok := m.lines.Next()
@@ -175,7 +180,8 @@ func (m *Matcher) readAhead() {
 			m.ended = true
 			return
 		}
-		m.ring[m.to&(len(m.ring)-1)] = pending{line, xxhash.Sum64String(line.Text)}
+		p := &m.ring[m.to&(len(m.ring)-1)]
+		p.line, p.hash = line, xxhash.Sum64String(line.Text)
 		m.to++
 	}
 }
@@ -202,6 +208,7 @@ func (m *Matcher) begin() {
 			m.follow(i, 0, true)
 		}
 	}
+	m.bridge(lines)
 	proof := evidence(lines)
 	short := 0 // the period of a short piece without proof
 	if proof == 0 {
@@ -231,6 +238,28 @@ func (m *Matcher) begin() {
 			if short == 0 || m.shortIn(k, at, proof, short) {
 				m.follow(i, at, at == 0)
 				break // twice in a piece: either will do
+			}
+		}
+	}
+}
+
+// bridge finds the end of a known piece before the beginning of another, when
+// the new piece begins with less of that end than would prove an overlap: both
+// together are one.
+func (m *Matcher) bridge(lines []uint64) {
+	for n := minJoined; n < min(len(lines), maxShort); n++ {
+		next := false
+		for _, i := range m.first[lines[n]&strongMask] {
+			k := &m.known[i]
+			next = next || k.proof > 0 && k.proof <= len(lines)-n && m.same(k, 0, n, k.proof)
+		}
+		if !next || differing(lines[:n]) < minJoined {
+			continue
+		}
+		for i := range m.known {
+			k := &m.known[i]
+			if at := len(k.Marks.low) - n; at > 0 && m.same(k, at, 0, n) && !m.following(i, at) {
+				m.follow(i, at, false)
 			}
 		}
 	}
@@ -281,6 +310,7 @@ func (m *Matcher) shortIn(k *head, at, n, period int) bool {
 
 // meet finds the known pieces that begin with the next line.
 func (m *Matcher) meet(first uint64) {
+	m.readAhead()
 	for _, i := range m.first[first] {
 		k := &m.known[i]
 		whole, rest := len(k.Marks.low), m.to-m.from

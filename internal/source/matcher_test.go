@@ -128,6 +128,7 @@ func TestMatcher(t *testing.T) {
 		{"several inside, overlapping", [][]string{log[2000:3000], log[2900:4000], log[6000:6005]}, log, slices.Concat(log[:2000], log[4000:6000], log[6005:])},
 		{"all in pieces", [][]string{log[:700], log[700:5000], log[5000:5020], log[5020:]}, log, nil},
 		{"tail of one and little of the next", [][]string{log[:3000], log[3000:]}, log[2900:3010], nil},
+		{"little of one and the next", [][]string{log[:3000], log[3000:]}, log[2990:3100], nil},
 		{"two floods of the same lines", [][]string{slices.Concat(unique("a", 200), flood(400, "f"))}, slices.Concat(flood(400, "f"), unique("b", 200)), slices.Concat(flood(400, "f"), unique("b", 200))},
 		{"two floods of a pattern", [][]string{slices.Concat(unique("a", 200), flood(400, unique("f", 10)...))},
 			slices.Concat(flood(400, unique("f", 10)...), unique("b", 200)), slices.Concat(flood(400, unique("f", 10)...), unique("b", 200))},
@@ -330,11 +331,11 @@ func TestEvidence(t *testing.T) {
 		want  int
 	}{
 		{"none", nil, 0},
-		{"different", unique("a", 100), 48},
-		{"too few", unique("a", 47), 0},
+		{"different", unique("a", 100), 24},
+		{"too few", unique("a", 23), 0},
 		{"flood", flood(500, "f"), 0},
-		{"pattern", flood(500, unique("f", 40)...), 48},
-		{"short pattern", flood(500, unique("f", 20)...), 0},
+		{"pattern", flood(500, unique("f", 40)...), 24},
+		{"short pattern", flood(500, unique("f", 12)...), 0},
 		{"flood first", slices.Concat(flood(500, "f"), unique("a", 20)), 507},
 		{"few different", slices.Concat(flood(500, "f"), unique("a", 6)), 0},
 	} {
