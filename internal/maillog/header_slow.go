@@ -22,13 +22,17 @@ func (h *Headers) slow(line string, out *Header) bool {
 			return h.rfc5424(s[2:], out)
 		}
 	}
+	host := ""
 	c, n := scanStamp(s)
 	if n == 0 {
-		return false
+		if host, s = named(s); s == "" {
+			return false
+		}
+		c, n = scanStamp(s)
 	}
 	// An appliance or a relay puts its own stamp and name in front. The
 	// innermost stamp is the one that the mail host wrote.
-	text, host := s, ""
+	text := s
 	var found tail
 	for range maxStamps {
 		found = scanTail(s[n:])
@@ -54,6 +58,26 @@ func (h *Headers) slow(line string, out *Header) bool {
 	out.Host, out.Tag, out.PID = host, found.tag, found.pid
 	out.Body, out.Text = found.body, found.text
 	return true
+}
+
+// named finds the stamp behind a name at the start of a line, as some
+// collectors write: "mx-a Nov 21 ...", "mail-1  | Nov 21 ...", "10.0.0.1: <22>Nov 21 ...".
+// Any text may hold a date, so a program with its pid must follow.
+func named(line string) (name, rest string) {
+	name, rest = field(line)
+	rest = skipBlank(strings.TrimPrefix(skipBlank(rest), "|"))
+	rest = rest[priority(rest):]
+	if name == "" || len(name) > maxTag || !maybeStamp(rest) {
+		return "", ""
+	}
+	_, n := scanStamp(rest)
+	if n == 0 {
+		return "", ""
+	}
+	if t := scanTail(rest[n:]); t.stamp < 0 && (t.tag == "" || t.pid == 0) {
+		return "", ""
+	}
+	return strings.TrimSuffix(name, ":"), rest
 }
 
 // tail is what stands behind a stamp.

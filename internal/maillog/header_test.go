@@ -82,6 +82,10 @@ func TestHeaderForms(t *testing.T) {
 		{name: "name with colon", in: "Nov 21 21:06:25 mx-a: " + text},
 		{name: "relay with colon", in: "Nov 21 21:06:25 loghost mx-a: " + text},
 		{name: "relay with colon and stamp", in: "Nov 21 21:06:27 loghost: Nov 21 21:06:25 mx-a " + text},
+		{name: "name in front", in: "mx-a Nov 21 21:06:25 " + text},
+		{name: "address in front", in: "192.0.2.7: <22>Nov 21 21:06:25 mx-a " + text},
+		{name: "compose", in: "mail-1  | 2026-11-21T21:06:25+01:00 mx-a " + text},
+		{name: "appliance", in: "Mon Feb 13 20:11:06 2023 Info: MID 1 ICID 2", time: "2023-02-13T19:11:06Z", host: "-", tag: "Info", body: "MID 1 ICID 2", text: "Info: MID 1 ICID 2"},
 		{name: "level", in: "Nov 21 21:06:25 mx-a mail.info " + text},
 		{name: "level of AIX", in: "Nov 21 21:06:25 mx-a mail:info " + text},
 		{name: "level of FreeBSD", in: "Nov 21 21:06:25 <mail.info> mx-a " + text},
@@ -152,7 +156,8 @@ func TestHeaderForms(t *testing.T) {
 
 func TestHeaderNone(t *testing.T) {
 	for _, in := range []string{
-		"", " ", "x", "Nov", "Nov 21", "hello world, this is no header", "Nov 32 21:06:25 mx-a a[1]: b", "Nov 21 24:06:25 mx-a a[1]: b",
+		"", " ", "x", "Nov", "Nov 21", "hello world, this is no header", "Nov 32 21:06:25 mx-a a[1]: b", "Nov 31 21:06:25 mx-a a[1]: b", "Feb 30 21:06:25 mx-a a[1]: b", "2026-04-31T21:06:25Z mx-a a[1]: b",
+		"note Nov 21 21:06:25 nothing was seen", "since Nov 21 21:06:25 mx-a a: b", "Nov 21 24:06:25 mx-a a[1]: b",
 		"Nov 21 21:66:25 mx-a a[1]: b", "2026-13-21T21:06:25Z mx-a a[1]: b", "2026-11-21T21:06:25Zx mx-a a[1]: b", "Foo 21 21:06:25 mx-a a[1]: b",
 		"2026-02-29T21:06:25Z mx-a a[1]: b", "<22>hello", "<222222>Nov 21 21:06:25 mx-a a[1]: b", "{", "{}", `{"MESSAGE":"x"}`, `{"MESSAGE":"x"`,
 		`{"log":"x"}`, "\x00\x01\x02", "<22>1 x y z", `{"__REALTIME_TIMESTAMP":"x","MESSAGE":"x"}`,

@@ -32,6 +32,17 @@ func days(year, month, day int) int64 {
 	return 365*y + y/4 - y/100 + y/400 + (153*(m-3)+2)/5 + int64(day) - 719469
 }
 
+// validDay reports whether a month has a day; February has 29.
+func validDay(month, day int) bool {
+	switch month {
+	case 2:
+		return day >= 1 && day <= 29
+	case 4, 6, 9, 11:
+		return day >= 1 && day <= 30
+	}
+	return month >= 1 && month <= 12 && day >= 1 && day <= 31
+}
+
 func leap(year int) bool { return year%4 == 0 && (year%100 != 0 || year%400 == 0) }
 
 func isDigit(b byte) bool { return b-'0' < 10 }
@@ -242,7 +253,7 @@ func isoDate(s string) (c clock, n int) {
 	y, ok := yearAt(s, 0)
 	m, d := two(s[5], s[6]), two(s[8], s[9])
 	sec, valid := clockSeconds(s[11:19])
-	if !ok || !valid || m < 1 || m > 12 || d < 1 || d > 31 || (m == 2 && d == 29 && !leap(y)) {
+	if !ok || !valid || !validDay(m, d) || (m == 2 && d == 29 && !leap(y)) {
 		return clock{}, 0
 	}
 	return clock{year: y, month: m, day: d, second: sec}, 19
@@ -261,7 +272,7 @@ func monthFirst(s string) (c clock, n int) {
 		d, k = int(s[4]-'0'), 1
 	}
 	at += k
-	if d < 1 || d > 31 || s[at] != ' ' {
+	if !validDay(m, d) || s[at] != ' ' {
 		return clock{}, 0
 	}
 	at++
