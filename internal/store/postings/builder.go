@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
@@ -31,7 +32,7 @@ type Builder struct {
 	index *Index
 	ids   []int64
 	enums values // kinds up to kindSize, by term
-	keys  []keyed
+	keys  [len(keyKinds)][]keyed
 	texts [len(textFields)]texts
 	space [spaceCount]spaceBuilder
 	fold  []byte // of the text at hand
@@ -58,7 +59,10 @@ func (x *Index) NewBuilder() *Builder { return &Builder{index: x} }
 
 // Reset forgets all messages that were added.
 func (b *Builder) Reset() {
-	b.ids, b.keys = b.ids[:0], b.keys[:0]
+	b.ids = b.ids[:0]
+	for i := range b.keys {
+		b.keys[i] = b.keys[i][:0]
+	}
 	b.enums.reset()
 	for i := range b.texts {
 		b.texts[i].reset()
@@ -80,7 +84,10 @@ func (b *Builder) Full() bool {
 	if len(b.ids) >= maxMessages {
 		return true
 	}
-	sum := 16 * len(b.keys)
+	sum := 0
+	for i := range b.keys {
+		sum += 16 * len(b.keys[i])
+	}
 	for i := range b.texts {
 		n := len(b.texts[i].buf)
 		if n > maxField {
@@ -134,16 +141,8 @@ func (b *Builder) enumsOf(m *track.Message) {
 		b.enum(kindStatus, uint64(s))
 		return true
 	})
-	for i, bits := uint64(0), m.KindBits; bits != 0; i, bits = i+1, bits>>1 {
-		if bits&1 != 0 {
-			b.enum(kindEvent, i)
-		}
-	}
-	for i, bits := uint64(0), m.Blind; bits != 0; i, bits = i+1, bits>>1 {
-		if bits&1 != 0 {
-			b.enum(kindBlind, i)
-		}
-	}
+	b.bits(kindEvent, m.KindBits)
+	b.bits(kindBlind, uint64(m.Blind))
 	switch {
 	case m.Size > 0:
 		b.enum(kindSize, sizeBucket(m.Size))
@@ -154,37 +153,42 @@ func (b *Builder) enumsOf(m *track.Message) {
 	}
 }
 
-func (b *Builder) key(t uint64, ord uint32) { b.keys = append(b.keys, keyed{t, ord}) }
-
-func (b *Builder) keysOf(m *track.Message, ord uint32) {
-	b.number(kindMID, store.FieldMID, m.MID, ord)
-	b.number(kindICID, store.FieldICID, m.ICID, ord)
-	if m.MessageID != "" {
-		b.key(hashTerm(kindMessageID, m.MessageID), ord)
-	}
-	if m.QueueID != "" {
-		b.key(hashTerm(kindQueueID, m.QueueID), ord)
-	}
-	for i := range m.Recipients {
-		if next := m.Recipients[i].NextID; next != "" {
-			b.key(hashTerm(kindNext, next), ord)
-		}
-	}
-	for i := range m.Links {
-		if id := m.Links[i].QueueID; id != "" {
-			b.key(hashTerm(kindLink, id), ord)
-		}
+func (b *Builder) bits(k kind, set uint64) {
+	for ; set != 0; set &= set - 1 {
+		b.enum(k, uint64(bits.TrailingZeros64(set)))
 	}
 }
 
-func (b *Builder) number(k kind, f store.Field, n uint64, ord uint32) {
+// key notes a term of keyKinds[i].
+func (b *Builder) key(i int, t uint64, ord uint32) { b.keys[i] = append(b.keys[i], keyed{t, ord}) }
+
+func (b *Builder) keysOf(m *track.Message, ord uint32) {
+	b.number(0, store.FieldMID, m.MID, ord)
+	b.number(1, store.FieldICID, m.ICID, ord)
+	b.id(2, m.MessageID, ord)
+	b.id(3, m.QueueID, ord)
+	for i := range m.Recipients {
+		b.id(4, m.Recipients[i].NextID, ord)
+	}
+	for i := range m.Links {
+		b.id(5, m.Links[i].QueueID, ord)
+	}
+}
+
+func (b *Builder) id(i int, id string, ord uint32) {
+	if id != "" {
+		b.key(i, hashTerm(keyKinds[i], id), ord)
+	}
+}
+
+func (b *Builder) number(i int, f store.Field, n uint64, ord uint32) {
 	switch {
 	case n == 0:
 		b.enum(kindEmpty, uint64(f))
 	case n > payloadMask:
 		b.overflow(f)
 	default:
-		b.key(term(k, n), ord)
+		b.key(i, term(keyKinds[i], n), ord)
 	}
 }
 
@@ -303,8 +307,8 @@ func (b *Builder) Flush(ctx context.Context, tx Tx) error {
 	if sw.err != nil {
 		return sw.err
 	}
-	for _, k := range b.keys {
-		b.index.filterAdd(k.term)
+	for i := range b.keys {
+		b.index.filterAdd(keyKinds[i], b.keys[i])
 	}
 	return b.index.addSegment(ctx, tx, sw, ids, firsts)
 }

@@ -1,6 +1,9 @@
 package postings
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // filter says of hashes whether they were ever added. It errs to the side of
 // yes, about once in a hundred times, and takes 10 to 14 bits for each.
@@ -55,12 +58,14 @@ func split(h uint64) (a, b uint64) {
 // at is the bit for a number: its low 32 bits scaled to the size of the layer.
 func (l *layer) at(v uint64) uint64 { return (v & (1<<32 - 1)) * uint64(len(l.bits)*64) >> 32 }
 
-// filterAdd notes a term that is about to be written.
-func (x *Index) filterAdd(t uint64) {
-	for i, k := range keyKinds {
-		if k == kindOf(t) && x.filters[i] != nil {
-			x.filters[i].add(t & payloadMask)
-		}
+// filterAdd notes terms that are about to be written.
+func (x *Index) filterAdd(k kind, keys []keyed) {
+	i := slices.Index(lookupKinds[:], k)
+	if i < 0 || x.filters[i] == nil {
+		return
+	}
+	for _, key := range keys {
+		x.filters[i].add(key.term & payloadMask)
 	}
 }
 
@@ -69,13 +74,13 @@ func (x *Index) filterAdd(t uint64) {
 // page. It is for the writer alone, which must have seen every Flush since.
 func (x *Index) Has(ctx context.Context, tx Tx, k Key, value string) (bool, error) {
 	if x.filters[k] == nil {
-		f, err := x.loadFilter(ctx, tx, keyKinds[k])
+		f, err := x.loadFilter(ctx, tx, lookupKinds[k])
 		if err != nil {
 			return false, err
 		}
 		x.filters[k] = f
 	}
-	return x.filters[k].has(hashTerm(keyKinds[k], value) & payloadMask), nil
+	return x.filters[k].has(hashTerm(lookupKinds[k], value) & payloadMask), nil
 }
 
 func (x *Index) loadFilter(ctx context.Context, tx Tx, k kind) (*filter, error) {

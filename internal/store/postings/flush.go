@@ -2,6 +2,8 @@ package postings
 
 import (
 	"cmp"
+	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -14,6 +16,9 @@ type scratch struct {
 	grams  []uint32
 	spare  []uint32
 	wide   []uint64
+	padded []byte
+	keys   []keyed
+	spareK []keyed
 }
 
 // write stores everything that b holds, kind after kind. order, if not nil,
@@ -24,7 +29,9 @@ func (sc *scratch) write(sw *segmentWriter, b *Builder, order []uint32) {
 	sc.group(b.enums.slots, b.enums.items, b.enums.ends, order)
 	sc.emit(sw, b.enums.slots, n)
 
-	sc.emitKeys(sw, b.keys, order, n)
+	for i := range b.keys {
+		sc.emitKeys(sw, b.keys[i], order, n)
+	}
 
 	for i := range b.texts {
 		sc.emitTexts(sw, &b.texts[i], order, textFields[i].tri, n)
@@ -50,11 +57,75 @@ func (sc *scratch) write(sw *segmentWriter, b *Builder, order []uint32) {
 
 // byKey sorts the slots.
 func (sc *scratch) byKey(slots []slot) {
-	sc.order = sc.order[:0]
+	sc.keys = sc.keys[:0]
 	for i := range slots {
-		sc.order = append(sc.order, uint32(i))
+		sc.keys = append(sc.keys, keyed{slots[i].key, uint32(i)})
 	}
-	slices.SortFunc(sc.order, func(a, b uint32) int { return cmp.Compare(slots[a].key, slots[b].key) })
+	sc.sortKeys(sc.keys)
+	sc.order = sc.order[:0]
+	for i := range sc.keys {
+		sc.order = append(sc.order, sc.keys[i].ord)
+	}
+}
+
+// sortKeys sorts by term; equal terms stay in their order. Terms of a kind are
+// mostly hashes: sixteen bits of them leave little to be done.
+func (sc *scratch) sortKeys(keys []keyed) {
+	lo, hi, sorted := keySpan(keys)
+	if sorted {
+		return
+	}
+	if len(keys) < 512 {
+		slices.SortStableFunc(keys, byTerm)
+		return
+	}
+	shift := max(bits.Len64(hi-lo), 16) - 16
+	var low, high [257]uint32
+	for i := range keys {
+		d := (keys[i].term - lo) >> shift
+		low[d&255+1]++
+		high[d>>8+1]++
+	}
+	for i := 1; i < 257; i++ {
+		low[i] += low[i-1]
+		high[i] += high[i-1]
+	}
+	sc.spareK = slices.Grow(sc.spareK[:0], len(keys))[:len(keys)]
+	spare := sc.spareK
+	for i := range keys {
+		p := &low[(keys[i].term-lo)>>shift&255]
+		spare[*p] = keys[i]
+		*p++
+	}
+	for i := range spare {
+		p := &high[(spare[i].term-lo)>>shift>>8]
+		keys[*p] = spare[i]
+		*p++
+	}
+	for i := 0; i < len(keys); {
+		d := (keys[i].term - lo) >> shift
+		j := i + 1
+		for j < len(keys) && (keys[j].term-lo)>>shift == d {
+			j++
+		}
+		if j-i > 1 {
+			slices.SortStableFunc(keys[i:j], byTerm)
+		}
+		i = j
+	}
+}
+
+func byTerm(a, b keyed) int { return cmp.Compare(a.term, b.term) }
+
+// keySpan returns the smallest and largest term, and whether keys are sorted.
+func keySpan(keys []keyed) (lo, hi uint64, sorted bool) {
+	lo, sorted = math.MaxUint64, true
+	for i := range keys {
+		t := keys[i].term
+		lo, hi = min(lo, t), max(hi, t)
+		sorted = sorted && t >= keys[max(i, 1)-1].term
+	}
+	return lo, hi, sorted
 }
 
 // group fills lists: for each slot its owners, ascending in their new numbers.
@@ -101,8 +172,11 @@ func (sc *scratch) emit(sw *segmentWriter, slots []slot, bound int) {
 	}
 }
 
-// emitKeys writes the terms that few messages share.
+// emitKeys writes the terms of a kind that few messages share.
 func (sc *scratch) emitKeys(sw *segmentWriter, keys []keyed, order []uint32, n int) {
+	if len(keys) == 0 {
+		return
+	}
 	if order != nil {
 		sc.number = slices.Grow(sc.number[:0], n)[:n]
 		for i, o := range order {
@@ -111,29 +185,18 @@ func (sc *scratch) emitKeys(sw *segmentWriter, keys []keyed, order []uint32, n i
 		for i := range keys {
 			keys[i].ord = sc.number[keys[i].ord]
 		}
+		slices.SortFunc(keys, func(a, b keyed) int { return cmp.Compare(a.ord, b.ord) })
 	}
-	slices.SortFunc(keys, func(a, b keyed) int {
-		if c := cmp.Compare(a.term, b.term); c != 0 {
-			return c
-		}
-		return cmp.Compare(a.ord, b.ord)
-	})
+	sc.sortKeys(keys)
+	sw.kind(orderOf(len(keys), keys[0].term, keys[len(keys)-1].term), n)
 	for i := 0; i < len(keys); {
-		k := kindOf(keys[i].term)
-		j := i
-		for j < len(keys) && kindOf(keys[j].term) == k {
-			j++
-		}
-		sw.kind(orderOf(j-i, keys[i].term, keys[j-1].term), n)
-		for i < j {
-			t := keys[i].term
-			sc.lists = sc.lists[:0]
-			for ; i < j && keys[i].term == t; i++ {
-				if n := len(sc.lists); n == 0 || sc.lists[n-1] != keys[i].ord {
-					sc.lists = append(sc.lists, keys[i].ord)
-				}
+		t := keys[i].term
+		sc.lists = sc.lists[:0]
+		for ; i < len(keys) && keys[i].term == t; i++ {
+			if n := len(sc.lists); n == 0 || sc.lists[n-1] != keys[i].ord {
+				sc.lists = append(sc.lists, keys[i].ord)
 			}
-			sw.add(t, sc.lists)
 		}
+		sw.add(t, sc.lists)
 	}
 }

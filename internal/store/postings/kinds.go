@@ -41,6 +41,9 @@ const (
 	rowRejection = 1
 )
 
+// keyKinds are the kinds whose terms are met in few messages.
+var keyKinds = [...]kind{kindMID, kindICID, kindMessageID, kindQueueID, kindNext, kindLink}
+
 // A space is a text field whose values repeat: the index numbers its distinct
 // values, and lists of trigrams and domains hold the ranks of values. Each
 // space has four kinds: the values themselves (by hash, lists of ordinals),

@@ -1,6 +1,9 @@
 package postings
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // A list is a set of numbers below a bound, in ascending order: the ordinals
 // of the messages that have a term, or the ranks of the values that have it.
@@ -126,21 +129,15 @@ func putList(w *bitWriter, list []uint32, bound int) {
 		w.put(uint64(list[0]), width(bound))
 		return
 	}
-	runs := countRuns(list)
 	k := order(int(list[n-1])+1, n)
 	if n < longList {
 		w.put(uint64(k), 5)
 		putDeltas(w, list, k)
 		return
 	}
-	deltaBits := 0
-	prev := -1
-	for _, v := range list {
-		deltaBits += golombLen(uint64(int(v)-prev-1), k)
-		prev = int(v)
-	}
-	// Both parts of a run have at least one number, so at least two bits go to
-	// each: with many runs differences are shorter.
+	runs, deltaBits := measure(list, k)
+	// Both parts of a run take at least a bit: with many runs differences are
+	// shorter.
 	if runs < n/2 {
 		kg, kr := order(int(list[n-1])+1-n+runs, runs), order(n, runs)
 		if b := runBits(list, kg, kr); b+10 < deltaBits {
@@ -158,6 +155,24 @@ func putList(w *bitWriter, list []uint32, bound int) {
 	putDeltas(w, list, k)
 }
 
+// measure counts the runs of consecutive numbers in a list, and the bits of
+// its differences.
+func measure(list []uint32, k uint) (runs, deltaBits int) {
+	prev := ^uint32(0)
+	for _, v := range list {
+		d := v - prev - 1
+		if d != 0 {
+			runs++
+		}
+		deltaBits += bits.Len32(d>>k + 1)
+		prev = v
+	}
+	if list[0] == 0 {
+		runs++
+	}
+	return runs, 2*deltaBits + len(list)*(int(k)-1)
+}
+
 // width is the number of bits of a number below bound.
 func width(bound int) uint { return uint(bits.Len(uint(max(bound, 2) - 1))) }
 
@@ -167,22 +182,26 @@ func order(span, n int) uint {
 	return uint(bits.Len(uint(gap)|1) - 1)
 }
 
+// putDeltas is golomb for each difference, with the writer's state at hand.
 func putDeltas(w *bitWriter, list []uint32, k uint) {
-	prev := -1
+	acc, free, buf := w.acc, w.free, w.buf
+	prev := ^uint32(0)
 	for _, v := range list {
-		w.golomb(uint64(int(v)-prev-1), k)
-		prev = int(v)
-	}
-}
-
-func countRuns(list []uint32) int {
-	runs := 1
-	for i := 1; i < len(list); i++ {
-		if list[i] != list[i-1]+1 {
-			runs++
+		d := uint64(v - prev - 1)
+		prev = v
+		q := d>>k + 1
+		n := 2*uint(bits.Len64(q)) - 1 + k // below 64, as d is of 32 bits at most and k fits it
+		code := q<<k | d&(1<<k-1)
+		if n < free {
+			acc = acc<<(n&63) | code
+			free -= n
+			continue
 		}
+		rest := n - free
+		buf = binary.BigEndian.AppendUint64(buf, acc<<free|code>>rest)
+		acc, free = code&(1<<rest-1), 64-rest
 	}
-	return runs
+	w.acc, w.free, w.buf = acc, free, buf
 }
 
 func putRuns(w *bitWriter, list []uint32, kg, kr uint) {

@@ -19,11 +19,11 @@ const (
 	filterCount
 )
 
-var keyKinds = [filterCount]kind{kindQueueID, kindNext, kindLink, kindMessageID}
+var lookupKinds = [filterCount]kind{kindQueueID, kindNext, kindLink, kindMessageID}
 
 // Lookup returns the rows with a value, newest first.
 func (x *Index) Lookup(ctx context.Context, tx Tx, k Key, value string) ([]int64, error) {
-	return x.lookup(ctx, tx, hashTerm(keyKinds[k], value))
+	return x.lookup(ctx, tx, hashTerm(lookupKinds[k], value))
 }
 
 // LookupMID returns the rows with a MID, newest first.

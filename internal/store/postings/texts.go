@@ -64,25 +64,6 @@ func foldTo(buf []byte, f store.Field, s string) []byte {
 
 func hashBytes(k kind, s []byte) uint64 { return cutHash(k, xxhash.Sum64(s)) }
 
-// eachGram calls f for the trigrams of a folded text: each byte of it begins
-// one, with NULs for what lies behind the end, and a NUL stands in front of
-// the first. So every place where a text of one or two bytes occurs is a
-// trigram that begins with it. A text that was cut has no end.
-func eachGram(s []byte, cut bool, f func(a, b, c byte)) {
-	if len(s) == 0 {
-		return
-	}
-	var a, b byte = 0, s[0]
-	for _, c := range s[1:] {
-		f(a, b, c)
-		a, b = b, c
-	}
-	if !cut {
-		f(a, b, 0)
-		f(b, 0, 0)
-	}
-}
-
 // each calls f with the new number of each owner and each of its texts. order,
 // if not nil, lists the owners in their new order.
 func (t *texts) each(order []uint32, f func(n int, s []byte, cut bool)) {
@@ -118,42 +99,78 @@ func (sc *scratch) emitTexts(sw *segmentWriter, t *texts, order []uint32, k kind
 		sc.emitFew(sw, t, order, k)
 		return
 	}
-	// Trigrams are sorted by their first byte while they are made; the other two
-	// and the owner fit into 32 bits.
-	var at [257]uint32
-	t.each(order, func(_ int, s []byte, cut bool) {
-		eachGram(s, cut, func(a, _, _ byte) { at[int(a)+1]++ })
-	})
-	for i := 1; i < len(at); i++ {
-		at[i] += at[i-1]
-	}
+	at := t.firsts()
 	begin := at
 	total := int(at[256])
 	sc.grams = slices.Grow(sc.grams[:0], total)[:total]
 	sc.spare = slices.Grow(sc.spare[:0], total)[:total]
 	grams := sc.grams
 	t.each(order, func(n int, s []byte, cut bool) {
-		eachGram(s, cut, func(a, b, c byte) {
-			grams[at[a]] = uint32(b)<<24 | uint32(c)<<16 | uint32(n)
-			at[a]++
-		})
+		if len(s) == 0 {
+			return
+		}
+		v := uint32(n)
+		var x, y byte = 0, s[0]
+		for _, z := range s[1:] {
+			grams[at[x]] = uint32(y)<<24 | uint32(z)<<16 | v
+			at[x]++
+			x, y = y, z
+		}
+		if !cut {
+			grams[at[x]] = uint32(y)<<24 | v
+			at[x]++
+			grams[at[y]] = v
+			at[y]++
+		}
 	})
 	for a := range 256 {
 		part := grams[begin[a]:begin[a+1]]
 		sortGrams(part, sc.spare)
-		base := term(k, uint64(a)<<16)
-		for i := 0; i < len(part); {
-			g := part[i] >> 16
-			sc.lists = sc.lists[:0]
-			last := uint32(1 << 31)
-			for ; i < len(part) && part[i]>>16 == g; i++ {
-				if n := part[i] & 0xFFFF; n != last {
-					sc.lists = append(sc.lists, n)
-					last = n
-				}
-			}
-			sw.add(base|uint64(g), sc.lists)
+		sc.emitGrams(sw, term(k, uint64(a)<<16), part)
+	}
+}
+
+// firsts returns for each byte where the trigrams that begin with it start,
+// when they are in order, and behind these their number.
+//
+// Each byte of a text begins a trigram, with NULs for what lies behind the
+// end, and a NUL stands in front of the first. So every place where a text of
+// one or two bytes occurs is a trigram that begins with it. A text that was
+// cut has no end.
+func (t *texts) firsts() (at [257]uint32) {
+	for _, c := range t.buf {
+		at[int(c)+1]++
+	}
+	begin := uint32(0)
+	for _, x := range t.texts {
+		if x.end > begin {
+			at[1]++
 		}
+		if x.cut {
+			at[int(t.buf[x.end-1])+1]--
+			at[int(t.buf[x.end-2])+1]--
+		}
+		begin = x.end
+	}
+	for i := 1; i < len(at); i++ {
+		at[i] += at[i-1]
+	}
+	return at
+}
+
+// emitGrams writes the lists of sorted trigrams of one first byte.
+func (sc *scratch) emitGrams(sw *segmentWriter, base uint64, part []uint32) {
+	for i := 0; i < len(part); {
+		g := part[i] >> 16
+		sc.lists = append(sc.lists[:0], part[i]&0xFFFF)
+		last := part[i]
+		for i++; i < len(part) && part[i]>>16 == g; i++ {
+			if v := part[i]; v != last {
+				sc.lists = append(sc.lists, v&0xFFFF)
+				last = v
+			}
+		}
+		sw.add(base|uint64(g), sc.lists)
 	}
 }
 
@@ -190,7 +207,17 @@ func sortGrams(part, spare []uint32) {
 func (sc *scratch) emitFew(sw *segmentWriter, t *texts, order []uint32, k kind) {
 	sc.wide = sc.wide[:0]
 	t.each(order, func(n int, s []byte, cut bool) {
-		eachGram(s, cut, func(a, b, c byte) { sc.wide = append(sc.wide, uint64(tri(a, b, c))<<32|uint64(n)) })
+		if len(s) == 0 {
+			return
+		}
+		p := append(append(sc.padded[:0], 0), s...)
+		if !cut {
+			p = append(p, 0, 0)
+		}
+		sc.padded = p
+		for i := range p[2:] {
+			sc.wide = append(sc.wide, uint64(tri(p[i], p[i+1], p[i+2]))<<32|uint64(n))
+		}
 	})
 	slices.Sort(sc.wide)
 	for i := 0; i < len(sc.wide); {
