@@ -10,6 +10,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -71,10 +72,11 @@ func run() (err error) {
 	switch what {
 	case "parse":
 		p, err := parseLog(flag.Arg(1))
-		if err == nil {
-			fmt.Println(p)
+		if err != nil {
+			return err
 		}
-		return err
+		fmt.Fprintln(os.Stderr, p)
+		return json.NewEncoder(os.Stdout).Encode(p)
 	case "search":
 		return latency(ctx, flag.Arg(1), o.queries, os.Stdout)
 	case "", "versus", "store":

@@ -19,7 +19,7 @@ func TestPostfixDeliveries(t *testing.T) {
 // end, through filters, forwards, requeues and next hops.
 func TestPostfixOutcomes(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
-		checkOutcomes(t, &w.scene, w.messages, []string{"forward-alias", "forward-two", "forward-owner", "forward-file", "forward-hard"},
+		checkOutcomes(t, &w.scene, w.messages, []string{"hold-requeue", "forward-alias", "forward-two", "forward-owner", "forward-file", "forward-hard"},
 			func(_ *track.Message, r track.Rcpt) track.Status { return r.Outcome })
 	})
 }
@@ -89,9 +89,26 @@ func TestPostfixRequeue(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
 		for _, name := range []string{"hold-requeue", "defer-requeue"} {
 			m := the(t, &w.scene, w.messages, name)
-			again := w.children(m, track.Requeued)
+			again := w.children(t, m, track.Requeued)
 			if len(again) != 1 || again[0].Parent == nil || again[0].Parent.ID != m.ID {
 				t.Errorf("class %s: children %+v", name, m.Children)
+				continue
+			}
+			want := map[string]track.Status{"hold-requeue": track.StatusHeld, "defer-requeue": track.StatusExpired}[name]
+			if again[0].Status != want {
+				t.Errorf("class %s: the requeued message is %v, want %v", name, again[0].Status, want)
+			}
+		}
+	})
+}
+
+// TestPostfixDiscard tells what was thrown away from what was delivered or
+// left, also where the client was told that all is well.
+func TestPostfixDiscard(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		for _, name := range []string{"check-discard", "access-discard", "milter-discard", "discard"} {
+			if m := the(t, &w.scene, w.messages, name); m.Status != track.StatusDiscarded {
+				t.Errorf("class %s is %v, want discarded", name, m.Status)
 			}
 		}
 	})
@@ -203,7 +220,7 @@ func TestPostfixForward(t *testing.T) {
 		for name, to := range map[string][]string{"forward-alias": {"away@ok.test"}, "forward-two": {"away1@ok.test", "away2@ok.test"},
 			"forward-owner": {"t1@ok.test", "t2@ok.test"}, "forward-file": {"played@ok.test"}, "forward-hard": {"nowhere@hard.test"}} {
 			m := the(t, &w.scene, w.messages, name)
-			made := w.children(m, track.Forwarded)
+			made := w.children(t, m, track.Forwarded)
 			if len(made) != 1 || made[0].Parent == nil || made[0].Parent.ID != m.ID {
 				t.Errorf("class %s: children %+v", name, m.Children)
 				continue
@@ -248,7 +265,7 @@ func TestPostfixFilters(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
 		for _, name := range []string{"filter-smtp", "filter-smtp-hard", "filter-scan"} {
 			m := the(t, &w.scene, w.messages, name)
-			back := w.children(m, track.Reinjected)
+			back := w.children(t, m, track.Reinjected)
 			if len(back) != 1 || back[0].Parent == nil || back[0].Parent.ID != m.ID {
 				t.Errorf("class %s: children %+v", name, m.Children)
 			}
@@ -266,7 +283,7 @@ func TestPostfixBounces(t *testing.T) {
 		for name, rel := range map[string]track.Relation{"hard": track.Bounce, "soft": track.Bounce, "instance-own-hard": track.Bounce, "list": track.Bounce,
 			"grey": track.Notification, "dsn-success": track.Notification} {
 			m := the(t, &w.scene, w.messages, name)
-			told := w.children(m, rel)
+			told := w.children(t, m, rel)
 			if len(told) == 0 {
 				t.Errorf("class %s: no %v among %+v", name, rel, m.Children)
 			}
@@ -277,7 +294,7 @@ func TestPostfixBounces(t *testing.T) {
 			}
 		}
 		for _, name := range []string{"dsn-never", "null-sender-hard"} {
-			if m := the(t, &w.scene, w.messages, name); len(w.children(m, track.Bounce)) != 0 {
+			if m := the(t, &w.scene, w.messages, name); len(w.children(t, m, track.Bounce)) != 0 {
 				t.Errorf("class %s has a bounce", name)
 			}
 		}
@@ -291,11 +308,16 @@ func TestPostfixNextHop(t *testing.T) {
 		for name, gateway := range map[string]string{"tls-hop": "mx-b", "tls-hop-hard": "mx-b", "tls-reuse": "mx-b"} {
 			for _, sent := range class(t, &w.scene, name) {
 				m := find(w.messages, sent)
-				if m == nil || len(m.Recipients) != 1 || m.Recipients[0].Next == nil || m.Recipients[0].Next.Gateway != gateway {
+				if m == nil {
+					t.Errorf("class %s: no message %s", name, sent.QueueID)
+					continue
+				}
+				m = w.show(t, m.ID)
+				if len(m.Recipients) != 1 || m.Recipients[0].Next == nil || m.Recipients[0].Next.Gateway != gateway {
 					t.Errorf("class %s: %s has no next hop", name, sent.QueueID)
 					continue
 				}
-				if next := w.byID(m.Recipients[0].Next.ID); next == nil || next.MessageID != sent.MessageID {
+				if next := w.show(t, m.Recipients[0].Next.ID); next.MessageID != sent.MessageID {
 					t.Errorf("class %s: the next hop of %s is another message", name, sent.QueueID)
 				}
 			}

@@ -128,24 +128,13 @@ func (w *world) show(t *testing.T, id string) *track.Message {
 	return m
 }
 
-// byID returns the message with an id.
-func (w *world) byID(id string) *track.Message {
-	for _, m := range w.messages {
-		if m.ID == id {
-			return m
-		}
-	}
-	return nil
-}
-
-// children returns what a message says of those that were made from it.
-func (w *world) children(m *track.Message, rel track.Relation) []*track.Message {
+// children returns the messages that were made from one in a certain way.
+func (w *world) children(t *testing.T, m *track.Message, rel track.Relation) []*track.Message {
+	t.Helper()
 	var out []*track.Message
-	for _, c := range m.Children {
-		if c.Relation == rel {
-			if child := w.byID(c.ID); child != nil {
-				out = append(out, child)
-			}
+	for _, c := range w.show(t, m.ID).Children {
+		if c.Relation == rel && c.ID != "" {
+			out = append(out, w.show(t, c.ID))
 		}
 	}
 	return out
