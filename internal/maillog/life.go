@@ -98,15 +98,48 @@ func (ls *lives) find(host uint32, id, instance string, sure bool, now track.Sta
 }
 
 // identify is find for the line of the Message-ID: a life has one at most, so
-// that a second one begins a new life. It is no straggler either: a line of it
-// behind an end is how a bounce begins that got the queue id next.
+// that a second one begins a new life. A life that still waits for its own is
+// preferred to one that has it. A life that ended without one takes it as a
+// straggler: cleanup reads on what a client sent before it left.
 func (ls *lives) identify(host uint32, id, instance string, now track.Stamp) *life {
 	l := ls.find(host, id, instance, true, now)
-	if l.identified || l.ended {
-		*l = life{mid: ls.next(), id: l.id, older: l.older, instance: instance}
+	if l.identified || l.ended && l.queued {
+		if w := ls.waiting(host, id); w != nil {
+			l = w
+		} else {
+			*l = life{mid: ls.next(), id: l.id, older: l.older}
+		}
 	}
-	l.identified = true
+	l.identified, l.instance = true, instance
+	l.supersede(instance)
 	return l
+}
+
+// waiting returns the latest open life of unknown instance without a
+// Message-ID, or nil. Its client spoke to a service whose name is not that of
+// the instance.
+func (ls *lives) waiting(host uint32, id string) *life {
+	e := ls.tab.m[lifeKey{host, id}]
+	if e == nil {
+		return nil
+	}
+	for l := &e.val; l != nil; l = l.older {
+		if !l.identified && !l.ended && l.instance == "" {
+			return l
+		}
+	}
+	return nil
+}
+
+// supersede drops older lives of the same instance: it uses an id once.
+func (l *life) supersede(instance string) {
+	for p := l; p.older != nil; {
+		if p.older.instance == instance {
+			p.older = p.older.older
+		} else {
+			p = p.older
+		}
+	}
 }
 
 // peek returns the open life with the given MID, or nil.

@@ -22,9 +22,13 @@ func (c *cursor) agent(id, s string) outcome {
 		c.add(track.Reason, rest)
 		return c.emit()
 	}
-	for _, p := range []string{"host ", "lost connection with ", "conversation with "} {
-		if strings.HasPrefix(s, p) {
+	for _, before := range []string{"host ", "lost connection with ", "conversation with ", "SASL authentication failed; server "} {
+		if host, ok := strings.CutPrefix(s, before); ok {
 			c.message(track.RecipientNote, id, c.life(id))
+			if p, _, ok := parsePeer(host); ok {
+				c.addSome(track.RelayName, p.name)
+				c.addSome(track.RelayIP, p.ip)
+			}
 			c.add(track.Response, s)
 			return c.emit()
 		}

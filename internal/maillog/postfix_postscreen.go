@@ -31,12 +31,16 @@ func (c *cursor) postscreen(body, word string) outcome {
 		if i < 0 {
 			return notKnown
 		}
-		p, _, ok := parsePeer(body[i:])
+		p, rest, ok := parsePeer(body[i:])
 		if !ok {
 			return notKnown
 		}
 		c.begin(track.ConnNote)
 		c.addPeer(p)
+		if stage, ok := strings.CutPrefix(rest, " after "); ok {
+			stage, _, _ = strings.Cut(stage, ":")
+			c.addSome(track.Stage, stage)
+		}
 		fault = strings.TrimSuffix(strings.TrimSuffix(fault, " after "), " rank ")
 		c.add(track.Reason, strings.TrimSuffix(fault, " "))
 		return c.emit()

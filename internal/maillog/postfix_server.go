@@ -32,14 +32,14 @@ func (c *cursor) serverBare(body, word, rest string) outcome {
 	}
 	if s, ok := strings.CutPrefix(body, "SSL_accept error from "); ok {
 		p, why, _ := parsePeer(s)
-		return c.lost(p, "TLS handshake failed", "STARTTLS", strings.TrimPrefix(why, ": "))
+		return c.lost(p, body[:len("SSL_accept error")], "STARTTLS", strings.TrimPrefix(why, ": "))
 	}
 	if strings.HasPrefix(body, "client=") { // qmqpd before 2.3
-		return c.connNote(peer{}, "")
+		return c.connNote(peer{}, "", "")
 	}
 	for _, s := range []string{"discarding EHLO keywords", "setting up TLS", "bare ", "connection established", "mapping DNSBL", "certificate verification"} {
 		if strings.HasPrefix(body, s) {
-			return c.connNote(peer{}, "")
+			return c.connNote(peer{}, "", "")
 		}
 	}
 	if isHousekeeping(body) {
@@ -114,30 +114,32 @@ func (c *cursor) after(reason, s string) outcome {
 	case "lost connection", "timeout", "too many errors", "hangup":
 		return c.lost(p, reason, stage, "")
 	}
-	return c.connNote(p, stage) // improper command pipelining, bare <LF> received
+	return c.connNote(p, stage, reason) // improper command pipelining, bare <LF> received
 }
 
 // lost tells the end of a connection that did not end well. The disconnect
 // line is still to come.
 func (c *cursor) lost(p peer, reason, stage, response string) outcome {
+	stage, size, counted := strings.Cut(stage, " (") // "DATA (1234 bytes)"
 	cn := c.conns.peek(c.proc())
 	if cn != nil {
-		unfinished := strings.HasPrefix(stage, "DATA (") || strings.HasPrefix(stage, "BDAT")
-		c.leave(cn, unfinished, reason+" after "+stage)
+		why, _, _ := strings.Cut(c.h.Body, " from ")
+		c.leave(cn, counted || stage == "BDAT", why)
 	}
 	e := c.begin(track.ConnLost)
 	if cn != nil {
 		e.ICID = cn.icid
 	}
-	c.addPeer(p)
 	c.add(track.Reason, reason)
 	c.addSome(track.Stage, stage)
+	c.addSome(track.Size, digits(size))
+	c.addPeer(p)
 	c.addSome(track.Response, response)
 	return c.emit()
 }
 
 // connNote tells whatever else is said of a connection.
-func (c *cursor) connNote(p peer, stage string) outcome {
+func (c *cursor) connNote(p peer, stage, reason string) outcome {
 	cn := c.conns.peek(c.proc())
 	if cn == nil && p == (peer{}) {
 		return ignored
@@ -146,8 +148,9 @@ func (c *cursor) connNote(p peer, stage string) outcome {
 	if cn != nil {
 		e.ICID = cn.icid
 	}
-	c.addPeer(p)
+	c.addSome(track.Reason, reason)
 	c.addSome(track.Stage, stage)
+	c.addPeer(p)
 	return c.emit()
 }
 
@@ -189,7 +192,7 @@ func (c *cursor) serverComplaint(word, s string) outcome {
 				return c.authFailed(p, mechanism, why)
 			}
 		}
-		return c.connNote(p, "")
+		return c.connNote(p, "", "")
 	}
 	if word == "fatal" || word == "panic" {
 		// The process ends here, and with it the connection.
@@ -206,10 +209,10 @@ func (c *cursor) serverComplaint(word, s string) outcome {
 	}
 	if _, from, ok := strings.Cut(s, " from "); ok {
 		if p, _, ok := parsePeer(from); ok {
-			return c.connNote(p, "")
+			return c.connNote(p, "", "")
 		}
 	}
-	return c.connNote(peer{}, "")
+	return c.connNote(peer{}, "", "")
 }
 
 // authFailed reads ": reason[, sasl_username=user]".

@@ -175,7 +175,7 @@ func (c *cursor) noqueue(s string) outcome {
 	}
 	action, rest, ok := strings.Cut(s, ": ")
 	if !ok {
-		return c.connNote(peer{}, "")
+		return c.connNote(peer{}, "", "")
 	}
 	if strings.HasPrefix(action, "proxy-") {
 		return c.proxy(s)
