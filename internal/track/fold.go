@@ -164,6 +164,9 @@ func (f *folder) envelope(e *Event) {
 	if f.m.Sender == nil {
 		f.sender(e)
 	}
+	if v := e.Value(Subject); v != "" && f.m.Subject == "" {
+		f.m.Subject = v // a check that held or refused the message for it
+	}
 	if v := e.Value(Helo); v != "" {
 		f.clientOf().Helo = v
 	}

@@ -155,3 +155,14 @@ func TestOutcomeFollowsTheChain(t *testing.T) {
 		t.Error("the same again changed something")
 	}
 }
+
+// TestFoldSubjectOfChecks: the line that held or refused a message for its
+// Subject tells it as well as the one that only shows it.
+func TestFoldSubjectOfChecks(t *testing.T) {
+	for _, k := range []Kind{MessageSubject, MessageHeader, MessageHeld, MessageReject, MessageDiscard, MessageRedirect, MessageFilter} {
+		m := Fold([]Event{ev(1, MessageClient, "ip", "192.0.2.7"), ev(1, k, "subject", "invoice", "from", "a@b")})
+		if m.Subject != "invoice" || m.Blind&BlindSubject != 0 {
+			t.Errorf("%s: subject %q, blind %b", k, m.Subject, m.Blind)
+		}
+	}
+}
