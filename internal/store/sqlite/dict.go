@@ -132,6 +132,22 @@ func (d *writeDict) Intern(s string, must bool) (uint32, bool) {
 	return d.add(s), true
 }
 
+// InternBytes is Intern of a string that is worth a number at first sight.
+func (d *writeDict) InternBytes(b []byte) (uint32, bool) {
+	if n, ok := d.byText[string(b)]; ok { // no copy is made
+		return n, true
+	}
+	return d.Intern(string(b), true)
+}
+
+// InternSeen is Intern of a string that is worth a number the second time.
+func (d *writeDict) InternSeen(b []byte) (uint32, bool) {
+	if n, ok := d.byText[string(b)]; ok { // no copy is made
+		return n, true
+	}
+	return d.Intern(string(b), false)
+}
+
 func (d *writeDict) add(s string) uint32 {
 	n := uint32(len(d.texts))
 	s = strings.Clone(s) // else it would hold the whole log line

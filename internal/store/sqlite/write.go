@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 
-	"waybill/internal/store/postings"
 	"waybill/internal/store/sqlite/record"
 )
 
@@ -114,10 +113,16 @@ func rollback(tx *sql.Tx) error {
 }
 
 func (t *dayTx) run(nodes []*node, several bool) error {
-	steps := []func([]*node) error{t.gateways, t.blocks, t.rows, t.counter}
+	steps := []func([]*node) error{t.gateways, t.rows, t.counter}
 	if several {
 		steps = append(steps, t.pending)
 	}
+	if err := t.ctx.Err(); err != nil {
+		return err
+	}
+	// Statements that can be interrupted cost a goroutine each; a transaction is
+	// short enough to be waited for.
+	t.ctx = context.WithoutCancel(t.ctx)
 	for _, step := range append(steps, t.ledger) {
 		if err := step(nodes); err != nil {
 			return err
@@ -144,11 +149,24 @@ func (t *dayTx) gateways(nodes []*node) error {
 	return nil
 }
 
-// rows writes the records and the index. The index works through messages
-// while their rows go into the file.
+// rows writes the index, the events and the records. The index is made from
+// the messages alone, so it is built and written beside the other two, through
+// the same transaction: database/sql lets one of them in at a time.
 func (t *dayTx) rows(nodes []*node) error {
+	indexed := make(chan error, 1)
+	go func() { indexed <- t.indexRows(nodes) }()
+	err := t.blocks(nodes)
+	if err == nil {
+		err = t.put(nodes)
+	}
+	if err == nil {
+		err = t.w.dict.save(t.ctx, t.tx)
+	}
+	return errors.Join(err, <-indexed)
+}
+
+func (t *dayTx) indexRows(nodes []*node) error {
 	var gone []int64
-	b := t.d.index.NewBuilder()
 	for _, n := range nodes {
 		if n.stored && n.index {
 			gone = append(gone, n.key.row)
@@ -157,47 +175,24 @@ func (t *dayTx) rows(nodes []*node) error {
 	if _, err := t.d.index.Kill(t.ctx, t.tx, gone); err != nil {
 		return err
 	}
-	if err := t.prepare(); err != nil {
-		return err
-	}
-	const chunk = 4096
-	for len(nodes) > 0 {
-		part := nodes[:min(chunk, len(nodes))]
-		nodes = nodes[len(part):]
-		built := make(chan error, 1)
-		go func() { built <- t.build(b, part) }()
-		err := t.put(part)
-		if err = errors.Join(err, <-built); err != nil {
-			return err
-		}
-		if b.Full() || b.Len()+chunk > maxSegment {
-			if err := b.Flush(t.ctx, t.tx); err != nil {
-				return err
-			}
-		}
-	}
-	if err := t.w.dict.save(t.ctx, t.tx); err != nil {
-		return err
-	}
-	if err := b.Flush(t.ctx, t.tx); err != nil {
-		return err
-	}
-	return t.d.index.Maintain(t.ctx, t.tx)
-}
-
-// maxSegment is the number of messages that a segment of the index holds.
-const maxSegment = 1 << 16
-
-func (t *dayTx) build(b *postings.Builder, nodes []*node) error {
+	b := t.d.index.NewBuilder()
 	for _, n := range nodes {
 		if n.into != nil || !n.index {
 			continue
+		}
+		if b.Full() {
+			if err := b.Flush(t.ctx, t.tx); err != nil {
+				return err
+			}
 		}
 		if err := b.Add(n.key.row, t.w.gateways[n.rec.Message.Gateway], &n.rec.Message); err != nil {
 			return err
 		}
 	}
-	return nil
+	if err := b.Flush(t.ctx, t.tx); err != nil {
+		return err
+	}
+	return t.d.index.Maintain(t.ctx, t.tx)
 }
 
 func (t *dayTx) prepare() error {
@@ -220,6 +215,9 @@ func (t *dayTx) prepare() error {
 }
 
 func (t *dayTx) put(nodes []*node) error {
+	if err := t.prepare(); err != nil {
+		return err
+	}
 	var doc []byte
 	for _, n := range nodes {
 		if n.into != nil {

@@ -177,7 +177,7 @@ func (e Engine) readersWhileWriting(t *testing.T) {
 	}
 	dir := t.TempDir()
 	w := e.open(t, dir)
-	ws := corpus(400)
+	ws := corpus(150)
 	take(t, w, nil, ws[0])
 	r := e.OpenReader(t, dir)
 	t.Cleanup(func() {

@@ -2,6 +2,7 @@ package record
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -27,6 +28,7 @@ const (
 	rTLS      = 15
 	rMaybe    = 16
 	rNextID   = 17
+	rPath     = 18 // number of a string that has status, DSN, relay and response, see path
 )
 
 func (w *writer) rcpt(m *track.Message, r *track.Rcpt) {
@@ -35,7 +37,20 @@ func (w *writer) rcpt(m *track.Message, r *track.Rcpt) {
 		w.address(rOriginal, r.Original)
 	}
 	w.str(rRoute, r.Route)
-	w.num(rStatus, uint64(r.Status))
+	pattern, holes := respond(m, r)
+	known := w.path(r, pattern, holes)
+	if !known {
+		w.num(rStatus, uint64(r.Status))
+		w.str(rRelay, r.Relay)
+		w.str(rDSN, r.DSN)
+		switch {
+		case pattern == "":
+		case holes:
+			w.put(rResponse, pattern, false)
+		default:
+			w.str(rPlain, pattern)
+		}
+	}
 	if r.Outcome != r.Status {
 		w.num(rOutcome, uint64(r.Outcome)+1)
 	}
@@ -47,7 +62,6 @@ func (w *writer) rcpt(m *track.Message, r *track.Rcpt) {
 	if r.Attempts != 1 { // stored one more, so that 0 is not absent
 		w.num(rAttempts, uint64(max(r.Attempts, 0))+1)
 	}
-	w.str(rRelay, r.Relay)
 	ip, port := relayParts(r.Relay)
 	if r.RelayIP != ip {
 		w.put(rRelayIP, r.RelayIP, false)
@@ -55,9 +69,7 @@ func (w *writer) rcpt(m *track.Message, r *track.Rcpt) {
 	if r.RelayPort != port {
 		w.num(rPort, uint64(max(r.RelayPort, 0))+1)
 	}
-	w.str(rDSN, r.DSN)
 	w.queueID(rNextID, r.NextID)
-	w.response(m, r)
 	w.tls(rTLS, r.TLS)
 	if r.Uncertain {
 		w.num(rMaybe, 1)
@@ -81,6 +93,11 @@ func (r *reader) rcpt(m *track.Message) track.Rcpt {
 			x.Original = in.str(form)
 		case rRoute:
 			x.Route = in.str(form)
+		case rPath:
+			var ok bool
+			if pattern, ok = readPath(&x, in.str(form)); !ok {
+				in.fail("path")
+			}
 		case rStatus:
 			x.Status = track.Status(in.num(form))
 		case rOutcome:
@@ -158,15 +175,12 @@ const (
 	holeMsg  = "\x02"
 )
 
-func (w *writer) response(m *track.Message, r *track.Rcpt) {
-	if r.Response == "" {
-		return
+// respond cuts what differs out of a response.
+func respond(m *track.Message, r *track.Rcpt) (s string, holes bool) {
+	s = r.Response
+	if s == "" || strings.ContainsAny(s, holeNext+holeAddr+holeMsg) {
+		return s, false
 	}
-	if strings.ContainsAny(r.Response, holeNext+holeAddr+holeMsg) {
-		w.raw(rPlain, r.Response)
-		return
-	}
-	s := r.Response
 	if r.NextID != "" {
 		s = strings.Replace(s, r.NextID, holeNext, 1)
 	}
@@ -176,11 +190,54 @@ func (w *writer) response(m *track.Message, r *track.Rcpt) {
 	if len(r.Address) > 2 {
 		s = strings.Replace(s, r.Address, holeAddr, 1)
 	}
-	if len(s) == len(r.Response) {
-		w.str(rPlain, s)
-		return
+	return s, s != r.Response
+}
+
+// path writes what came of an attempt as one number, if it came before. It
+// reports whether it did.
+func (w *writer) path(r *track.Rcpt, pattern string, holes bool) bool {
+	var buf [400]byte
+	b := append(buf[:0], byte(r.Status), 0)
+	if holes {
+		b[1] = 1
 	}
-	w.put(rResponse, s, false)
+	for _, s := range [...]string{r.DSN, r.Relay} {
+		if len(s) > 127 {
+			return false
+		}
+		b = append(append(b, byte(len(s))), s...)
+	}
+	if len(b)+len(pattern) > len(buf) {
+		return false
+	}
+	n, ok := w.dict.InternSeen(append(b, pattern...))
+	if ok {
+		w.tag(rPath, wireDict)
+		w.b = binary.AppendUvarint(w.b, uint64(n))
+	}
+	return ok
+}
+
+// readPath undoes path; the pattern is returned, holes or not.
+func readPath(x *track.Rcpt, s string) (pattern string, ok bool) {
+	if len(s) < 2 {
+		return "", false
+	}
+	x.Status = track.Status(s[0])
+	holes := s[1] == 1
+	s = s[2:]
+	for _, to := range [...]*string{&x.DSN, &x.Relay} {
+		if len(s) == 0 || len(s) <= int(s[0]) {
+			return "", false
+		}
+		n := int(s[0])
+		*to, s = s[1:1+n], s[1+n:]
+	}
+	if holes {
+		return s, true
+	}
+	x.Response = s
+	return "", true
 }
 
 func fillHoles(s string, r *track.Rcpt, m *track.Message) string {
@@ -238,15 +295,18 @@ func (r *reader) link(m *track.Message) track.Link {
 // part writes a fragment; of a message with one most of it is the message's.
 func (w *writer) part(m *track.Message, p *Part) {
 	var bits uint64
-	for i, set := range []bool{p.Born, p.Soft, p.HasID, p.Ended, p.Instance == m.Instance} {
+	same := p.MID == m.MID && p.First == m.Time && p.Last == m.Last
+	for i, set := range [...]bool{p.Born, p.Soft, p.HasID, p.Ended, p.Instance == m.Instance, same} {
 		if set {
 			bits |= 1 << i
 		}
 	}
-	w.b = binary.AppendUvarint(w.b, bits|uint64(p.FirstPhase)<<5|uint64(p.LastPhase)<<8)
-	w.b = binary.AppendVarint(w.b, int64(p.MID-m.MID))
-	w.b = binary.AppendUvarint(w.b, packTime(int64(p.First-m.Time)))
-	w.b = binary.AppendUvarint(w.b, packTime(int64(p.Last-m.Last)))
+	w.b = binary.AppendUvarint(w.b, bits|uint64(p.FirstPhase)<<6|uint64(p.LastPhase)<<9)
+	if !same {
+		w.b = binary.AppendVarint(w.b, int64(p.MID-m.MID))
+		w.b = binary.AppendUvarint(w.b, packTime(int64(p.First-m.Time)))
+		w.b = binary.AppendUvarint(w.b, packTime(int64(p.Last-m.Last)))
+	}
 	if p.Instance != m.Instance {
 		w.b = binary.AppendUvarint(w.b, uint64(len(p.Instance)))
 		w.b = append(w.b, p.Instance...)
@@ -263,11 +323,14 @@ func (r *reader) part(m *track.Message) Part {
 	bits := in.uvarint()
 	var p Part
 	p.Born, p.Soft, p.HasID, p.Ended = bits&1 != 0, bits&2 != 0, bits&4 != 0, bits&8 != 0
-	p.FirstPhase, p.LastPhase = track.LifePhase(bits>>5&7), track.LifePhase(bits>>8&7)
-	u := in.uvarint()
-	p.MID = m.MID + uint64(int64(u>>1)^-int64(u&1))
-	p.First = m.Time + track.Stamp(unpackTime(in.uvarint()))
-	p.Last = m.Last + track.Stamp(unpackTime(in.uvarint()))
+	p.FirstPhase, p.LastPhase = track.LifePhase(bits>>6&7), track.LifePhase(bits>>9&7)
+	p.MID, p.First, p.Last = m.MID, m.Time, m.Last
+	if bits&32 == 0 {
+		u := in.uvarint()
+		p.MID = m.MID + uint64(int64(u>>1)^-int64(u&1))
+		p.First = m.Time + track.Stamp(unpackTime(in.uvarint()))
+		p.Last = m.Last + track.Stamp(unpackTime(in.uvarint()))
+	}
 	p.Instance = m.Instance
 	if bits&16 == 0 {
 		p.Instance = string(in.bytes())
@@ -296,6 +359,10 @@ func (r *reader) client(m *track.Message, field, form int) {
 	switch field {
 	case fClientIP:
 		m.Client.IP = r.str(form)
+	case fClientIP4:
+		if a, ok := netip.AddrFromSlice([]byte(r.str(form))); ok {
+			m.Client.IP = a.String()
+		}
 	case fClientName:
 		m.Client.Name = r.str(form)
 	case fHelo:

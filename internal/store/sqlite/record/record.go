@@ -2,6 +2,7 @@ package record
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"strings"
 
 	"waybill/internal/track"
@@ -57,6 +58,7 @@ const (
 	fLink       = 24
 	fClientHas  = 25 // a client without any field
 	fAuthHas    = 26
+	fClientIP4  = 27 // four bytes
 )
 
 // Append appends the encoding of rec to dst. base is the time that the row id
@@ -66,8 +68,9 @@ func Append(dst []byte, rec *Record, base track.Stamp, dict Interner) []byte {
 	w := &writer{b: append(dst, version), dict: dict}
 	w.num(fMicros, packTime(int64(m.Time-base)))
 	w.num(fLast, packTime(int64(m.Last-m.Time)))
-	w.put(fWhere, strings.Join([]string{m.Gateway, m.Serial, m.Host, m.Instance}, "\x00"), true)
-	w.put(fShape, shapeOf(m), true)
+	w.where(m)
+	var shape [24]byte
+	w.putBytes(fShape, shapeOf(shape[:0], m))
 	w.num(fMID, m.MID)
 	if m.ICID != 0 {
 		w.tag(fICID, wireInt)
@@ -108,9 +111,18 @@ func Append(dst []byte, rec *Record, base track.Stamp, dict Interner) []byte {
 	return w.b
 }
 
+// where writes what nearly all messages of a day share.
+func (w *writer) where(m *track.Message) {
+	var buf [128]byte
+	b := append(append(buf[:0], m.Gateway...), 0)
+	b = append(append(b, m.Serial...), 0)
+	b = append(append(b, m.Host...), 0)
+	w.putBytes(fWhere, append(b, m.Instance...))
+}
+
 func (w *writer) client(m *track.Message) {
 	if c := m.Client; c != nil {
-		w.str(fClientIP, c.IP)
+		w.clientIP(c.IP)
 		w.str(fClientName, c.Name)
 		w.str(fHelo, c.Helo)
 		if *c == (track.Client{}) {
@@ -127,6 +139,15 @@ func (w *writer) client(m *track.Message) {
 	w.tls(fTLS, m.TLS)
 }
 
+func (w *writer) clientIP(ip string) {
+	if a, err := netip.ParseAddr(ip); err == nil && a.Is4() { // only one text makes such an address
+		b := a.As4()
+		w.raw(fClientIP4, string(b[:]))
+		return
+	}
+	w.str(fClientIP, ip)
+}
+
 func (w *writer) tls(field int, t *track.TLS) {
 	if t != nil {
 		w.put(field, t.Protocol+"\x00"+t.Cipher+"\x00"+t.Trust, false)
@@ -136,8 +157,7 @@ func (w *writer) tls(field int, t *track.TLS) {
 func (w *writer) address(field int, s string) { w.tail(field, s, strings.LastIndexByte(s, '@')) }
 
 // shape packs what takes few values into one string of the dictionary.
-func shapeOf(m *track.Message) string {
-	b := make([]byte, 0, 16)
+func shapeOf(b []byte, m *track.Message) []byte {
 	b = binary.AppendUvarint(b, m.KindBits)
 	var flags byte
 	for i, set := range []bool{m.Uncertain, m.HeadOpen, m.Ended, m.Kind == "rejection"} {
@@ -146,8 +166,7 @@ func shapeOf(m *track.Message) string {
 		}
 	}
 	b = append(b, flags, byte(m.Phase), byte(m.Status))
-	b = binary.AppendUvarint(b, uint64(m.Blind))
-	return string(b)
+	return binary.AppendUvarint(b, uint64(m.Blind))
 }
 
 func readShape(r *reader, m *track.Message, s string) {
@@ -218,7 +237,7 @@ func Decode(b []byte, base track.Stamp, dict Dict, parts bool) (*Record, error) 
 			m.Size = int64(r.num(form))
 		case fRcptCount:
 			m.RecipientCount = int(r.num(form)) - 1
-		case fClientIP, fClientName, fHelo, fClientHas, fUser, fMechanism, fAuthHas:
+		case fClientIP, fClientIP4, fClientName, fHelo, fClientHas, fUser, fMechanism, fAuthHas:
 			r.client(m, field, form)
 		case fTLS:
 			m.TLS = r.tls(form)

@@ -31,6 +31,10 @@ func (d *memDict) Intern(s string, must bool) (uint32, bool) {
 	return n, true
 }
 
+func (d *memDict) InternBytes(b []byte) (uint32, bool) { return d.Intern(string(b), true) }
+
+func (d *memDict) InternSeen(b []byte) (uint32, bool) { return d.Intern(string(b), false) }
+
 func (d *memDict) Lookup(n uint32) (string, bool) {
 	if int(n) >= len(d.texts) {
 		return "", false

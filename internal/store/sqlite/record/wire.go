@@ -14,13 +14,17 @@ const (
 	wireInt   = 0 // varint
 	wireBytes = 1 // length and bytes
 	wireDict  = 2 // varint, number of a string in the dictionary
-	wireTail  = 3 // length and bytes: varint number of the string's end in the dictionary, then its beginning
+	wireText  = 3 // length and bytes: varint, see textHead, then text
 )
 
 // Interner gives strings numbers. It may decline, when a string is not worth
 // it; with must it declines only when it is full.
 type Interner interface {
 	Intern(s string, must bool) (n uint32, ok bool)
+	// InternBytes is Intern with must for a string that is not made yet.
+	InternBytes(b []byte) (n uint32, ok bool)
+	// InternSeen is Intern without must for such a string.
+	InternSeen(b []byte) (n uint32, ok bool)
 }
 
 // Dict tells the strings behind numbers.
@@ -67,8 +71,22 @@ func (w *writer) put(field int, s string, must bool) {
 			return
 		}
 	}
-	w.raw(field, s)
+	w.once(field, s)
 }
+
+// putBytes writes a string that gets a number at first sight.
+func (w *writer) putBytes(field int, b []byte) {
+	if n, ok := w.dict.InternBytes(b); ok {
+		w.tag(field, wireDict)
+		w.b = binary.AppendUvarint(w.b, uint64(n))
+		return
+	}
+	w.raw(field, string(b))
+}
+
+// A text may have an end that is in the dictionary, and the rest may be
+// squashed. Its head is twice the end's number plus one, 0 without an end, and
+// one more when the rest stands as it is.
 
 // tail writes a string whose end, from cut on, is more common than the whole.
 func (w *writer) tail(field int, s string, cut int) {
@@ -81,16 +99,37 @@ func (w *writer) tail(field int, s string, cut int) {
 		w.b = binary.AppendUvarint(w.b, uint64(n))
 		return
 	}
-	n, ok := w.dict.Intern(s[cut:], false)
-	if !ok {
-		w.raw(field, s)
+	if n, ok := w.dict.Intern(s[cut:], false); ok {
+		w.text(field, (uint64(n)+1)<<1, s[:cut])
 		return
 	}
-	w.tag(field, wireTail)
-	var num [binary.MaxVarintLen32]byte
-	head := binary.AppendUvarint(num[:0], uint64(n))
-	w.b = binary.AppendUvarint(w.b, uint64(len(head)+cut))
-	w.b = append(append(w.b, head...), s[:cut]...)
+	w.once(field, s)
+}
+
+// once writes a string that has no number.
+func (w *writer) once(field int, s string) {
+	if squashed(s)+1 < len(s) {
+		w.text(field, 0, s)
+		return
+	}
+	w.raw(field, s)
+}
+
+func (w *writer) text(field int, head uint64, s string) {
+	w.tag(field, wireText)
+	n := squashed(s)
+	if n >= len(s) {
+		head, n = head|1, len(s)
+	}
+	var num [binary.MaxVarintLen64]byte
+	h := binary.AppendUvarint(num[:0], head)
+	w.b = binary.AppendUvarint(w.b, uint64(len(h)+n))
+	w.b = append(w.b, h...)
+	if head&1 == 1 {
+		w.b = append(w.b, s...)
+	} else {
+		w.b = squash(w.b, s)
+	}
 }
 
 // nested writes what body writes, with its length in front.
@@ -169,14 +208,24 @@ func (r *reader) str(form int) string {
 		return string(r.bytes())
 	case wireDict:
 		return r.lookup(r.uvarint())
-	case wireTail:
+	case wireText:
 		in := reader{b: r.bytes(), dict: r.dict}
-		end := in.lookup(in.uvarint())
+		head := in.uvarint()
+		var buf [256]byte
+		text := buf[:0]
+		if head&1 == 1 {
+			text = append(text, in.b...)
+		} else {
+			text = unsquash(text, in.b)
+		}
+		if head > 1 {
+			text = append(text, in.lookup(head>>1-1)...)
+		}
 		if in.err != nil {
 			r.fail("string")
 			return ""
 		}
-		return string(in.b) + end
+		return string(text)
 	}
 	r.fail("form of a string")
 	return ""

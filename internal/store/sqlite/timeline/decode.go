@@ -289,6 +289,8 @@ func (r *reader) fill(e *track.Event, pat []byte) error {
 			v := string(r.values[key].bytes())
 			r.last[key] = v
 			e.Attrs = append(e.Attrs, track.Attr{Key: track.Key(key), Value: v})
+		case holeEcho:
+			text = append(text, r.last[key]...)
 		case holeValue, holeAgain:
 			from := len(text)
 			if code == holeAgain {

@@ -18,6 +18,7 @@ const (
 	holeHidden = 'h'  // + key: an attribute whose value does not stand in the text
 	holeID     = 'q'  // the event's queue id
 	holePID    = 'p'  // the event's process id, in decimal
+	holeEcho   = 'e'  // + key: text that is the last value of that key in this message, and no attribute
 	holeWhole  = 'w'  // the whole text is a value of column 0; attributes are hidden
 )
 
@@ -65,11 +66,30 @@ func (c *cutter) cut(e *track.Event) {
 			c.hole(holeHidden, a)
 			continue
 		}
-		c.buf = append(c.buf, rest[:at]...)
+		c.literal(rest[:at])
 		c.hole(holeValue, a)
 		rest = rest[at+len(a.Value):]
 	}
-	c.buf = append(c.buf, rest...)
+	c.literal(rest)
+}
+
+// literal takes text between attributes. Check lines repeat the client, which
+// is told as a fact by the first line only.
+func (c *cutter) literal(text string) {
+	if ip := c.last[track.ClientIP]; c.known[track.ClientIP] && len(ip) > 2 {
+		if at := strings.Index(text, ip); at > 0 && text[at-1] == '[' {
+			name := c.last[track.ClientName]
+			if c.known[track.ClientName] && name != "" && strings.HasSuffix(text[:at-1], name) {
+				c.buf = append(c.buf, text[:at-1-len(name)]...)
+				c.buf = append(c.buf, holeEsc, holeEcho, byte(track.ClientName), '[')
+			} else {
+				c.buf = append(c.buf, text[:at]...)
+			}
+			c.buf = append(c.buf, holeEsc, holeEcho, byte(track.ClientIP))
+			text = text[at+len(ip):]
+		}
+	}
+	c.buf = append(c.buf, text...)
 }
 
 // head cuts the process id and the queue id out of the beginning of the text

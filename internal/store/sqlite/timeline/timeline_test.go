@@ -33,6 +33,13 @@ func anyEvent(t *rapid.T) track.Event {
 			e.Text += " k=" + v
 		}
 	}
+	if rapid.Bool().Draw(t, "client") {
+		e.Attrs = append(e.Attrs, track.Attr{Key: track.ClientName, Value: "mail.a.test"}, track.Attr{Key: track.ClientIP, Value: "192.0.2.7"})
+		e.Text += rapid.SampledFrom([]string{" mail.a.test[192.0.2.7]", "mail.a.test[192.0.2.7], mail.a.test[192.0.2.7]", "[192.0.2.7"}).Draw(t, "echo")
+	}
+	if rapid.Bool().Draw(t, "repeat") {
+		e.Text += " from mail.a.test[192.0.2.7]; [192.0.2.7] unknown[192.0.2.7]"
+	}
 	if rapid.Bool().Draw(t, "tidy") {
 		e.Text = "postfix/smtpd[12]: " + e.QueueID + ":" + e.Text
 	}
