@@ -19,6 +19,12 @@ type Store interface {
 	Sources(ctx context.Context, gateway string) ([]store.Source, error)
 }
 
+// claimer is a Store that tells what the sources of all gateways claim without
+// the rest of what it knows of them, which is large.
+type claimer interface {
+	Claims(ctx context.Context) ([]store.Source, error)
+}
+
 // Engine answers searches. It may be used by several goroutines.
 type Engine struct {
 	Store Store
@@ -111,29 +117,44 @@ func (e *Engine) Stream(ctx context.Context, r Request) (*Stream, error) {
 
 // look asks the store what it has of the searched gateways.
 func (s *Stream) look(ctx context.Context, now track.Stamp) error {
-	var extents []extent
+	extents, err := s.extents(ctx)
+	s.answer.Gateways = append(s.answer.Gateways, s.chosen.known...)
+	s.answer.Coverage = cover(s.plan.rng, extents, s.chosen.unknown, now)
+	return err
+}
+
+// extents chooses the gateways and tells what the logs of each claim.
+func (s *Stream) extents(ctx context.Context) ([]extent, error) {
+	have, err := s.engine.Store.Gateways(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list gateways: %w", err)
+	}
+	s.chosen = s.plan.choose(have)
+	claims := map[string][]store.Source{}
+	if c, ok := s.engine.Store.(claimer); ok {
+		all, err := c.Claims(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range all {
+			claims[x.Gateway] = append(claims[x.Gateway], x)
+		}
+	} else {
+		for _, name := range s.chosen.known {
+			if claims[name], err = s.engine.Store.Sources(ctx, name); err != nil {
+				return nil, fmt.Errorf("list sources of %s: %w", name, err)
+			}
+		}
+	}
 	runs := s.engine.Runs
 	if runs == nil {
 		runs = ClaimedRuns
 	}
-	err := func() error {
-		have, err := s.engine.Store.Gateways(ctx)
-		if err != nil {
-			return fmt.Errorf("list gateways: %w", err)
-		}
-		s.chosen = s.plan.choose(have)
-		for _, name := range s.chosen.known {
-			sources, err := s.engine.Store.Sources(ctx, name)
-			if err != nil {
-				return fmt.Errorf("list sources of %s: %w", name, err)
-			}
-			extents = append(extents, extent{name, runs(sources)})
-		}
-		return nil
-	}()
-	s.answer.Gateways = append(s.answer.Gateways, s.chosen.known...)
-	s.answer.Coverage = cover(s.plan.rng, extents, s.chosen.unknown, now)
-	return err
+	var out []extent
+	for _, name := range s.chosen.known {
+		out = append(out, extent{name, runs(claims[name])})
+	}
+	return out, nil
 }
 
 // timedOut notes when an error only says that the asker's time is up. That is
