@@ -36,30 +36,33 @@ type readShape struct {
 	pid       int64
 }
 
-// column is what is left of a column of varints.
+// column is a column of varints, read up to at. To move a number is cheaper
+// than to move the slice, whose pointer the garbage collector wants to know.
 type column struct {
 	b   []byte
+	at  int
 	bad bool
 }
 
 func (c *column) next() uint64 {
-	if len(c.b) > 0 && c.b[0] < 0x80 {
-		v := c.b[0]
-		c.b = c.b[1:]
-		return uint64(v)
+	if c.at < len(c.b) && c.b[c.at] < 0x80 {
+		c.at++
+		return uint64(c.b[c.at-1])
 	}
 	return c.slow()
 }
 
 func (c *column) slow() uint64 {
-	v, n := binary.Uvarint(c.b)
+	v, n := binary.Uvarint(c.b[c.at:])
 	if n <= 0 {
-		c.bad, c.b = true, nil
+		c.bad, c.at = true, len(c.b)
 		return 0
 	}
-	c.b = c.b[n:]
+	c.at += n
 	return v
 }
+
+func (c *column) rest() int { return len(c.b) - c.at }
 
 func bad(what string) error { return fmt.Errorf("%w: %s of a block of events", ErrFormat, what) }
 
@@ -99,7 +102,7 @@ func (d *blockDecoder) load(b []byte) error {
 
 func (d *blockDecoder) loadShapes() error {
 	c := &d.col[colShape]
-	for len(c.b) > 0 {
+	for c.rest() > 0 {
 		var s readShape
 		s.flags = c.next()
 		kind, host, tag, source, n := c.next(), c.next(), c.next(), c.next(), c.next()
@@ -236,7 +239,7 @@ func (d *blockDecoder) done() error {
 		return bad("end")
 	}
 	for n := colIndex; n < colText; n++ {
-		if len(d.col[n].b) > 0 {
+		if d.col[n].rest() > 0 {
 			return bad("end")
 		}
 	}

@@ -15,7 +15,8 @@ type blockEncoder struct {
 	count    int
 	col      [colEnd][]byte
 	text     int               // bytes of all texts, with their implied heads
-	strings  map[string]uint64 // table: number of each string, from 1
+	table    []string          // the table of strings; the first is ""
+	strings  map[string]uint64 // the number of each
 	hosts    [2]cached         // the last host and the last tag
 	shapes   []shape
 	shapeAt  map[uint64]uint32 // by hash
@@ -48,15 +49,19 @@ func (b *blockEncoder) reset() {
 	for i := range b.col {
 		b.col[i] = b.col[i][:0]
 	}
+	if b.strings == nil {
+		return
+	}
 	clear(b.strings)
 	clear(b.shapeAt)
-	*b = blockEncoder{col: b.col, strings: b.strings, shapeAt: b.shapeAt, shapes: b.shapes[:0],
+	*b = blockEncoder{col: b.col, table: b.table[:1], strings: b.strings, shapeAt: b.shapeAt, shapes: b.shapes[:0],
 		shapeKey: b.shapeKey[:0], keys: b.keys[:0]}
 }
 
 func (b *blockEncoder) add(e *track.Event) {
 	if b.strings == nil {
 		b.strings, b.shapeAt = map[string]uint64{}, map[uint64]uint32{}
+		b.table = append(b.table, "")
 	}
 	s := shape{kind: uint32(e.Kind), source: e.Source, host: b.cachedString(0, e.Host), tag: b.cachedString(1, e.Tag)}
 	head := headLen(e)
@@ -150,7 +155,7 @@ func offsetIn(whole, part string) (int, bool) {
 	return int(off), true
 }
 
-// cachedString is stringNumber for values that seldom change.
+// cachedString is the number of a string, for values that seldom change.
 func (b *blockEncoder) cachedString(which int, s string) uint64 {
 	c := &b.hosts[which]
 	if c.s != s {
@@ -158,7 +163,7 @@ func (b *blockEncoder) cachedString(which int, s string) uint64 {
 		if s != "" && !ok {
 			n = b.newString(s)
 		}
-		*c = cached{strings.Clone(s), n}
+		*c = cached{b.table[n], n}
 	}
 	return c.n
 }
@@ -166,8 +171,10 @@ func (b *blockEncoder) cachedString(which int, s string) uint64 {
 // newString puts a string into the table. It is cloned: the event's memory may
 // be used again.
 func (b *blockEncoder) newString(s string) uint64 {
-	n := uint64(len(b.strings) + 1)
-	b.strings[strings.Clone(s)] = n
+	n := uint64(len(b.table))
+	s = strings.Clone(s)
+	b.table = append(b.table, s)
+	b.strings[s] = n
 	b.col[colString] = putItem(b.col[colString], colString, s)
 	b.text += len(s)
 	return n
