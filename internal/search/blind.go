@@ -9,9 +9,13 @@ import (
 	"waybill/internal/track"
 )
 
-// maxBlind is up to where blind messages are counted: that there are a
-// thousand says enough, and a log without subjects is blind in each of them.
-const maxBlind = 1000
+// Up to where blind messages are counted: that there are a thousand says
+// enough, and a log without subjects is blind in each of them. Beside an answer
+// that found something a hundred do.
+const (
+	maxBlind      = 1000
+	maxBlindFound = 100
+)
 
 // blindSample is how many of them are looked at to say why.
 const blindSample = 20
@@ -66,15 +70,19 @@ func (c *cond) needs() hidden {
 // because of one veil.
 func (s *Stream) blindField(ctx context.Context, gateway string, v veil, possible hidden) (BlindField, error) {
 	b := BlindField{Gateway: gateway, Field: v.name}
-	q, exact := s.plan.blindQuery(gateway, v, possible)
-	if !exact {
-		return s.scanBlind(ctx, q, v, possible, b)
+	limit := maxBlind
+	if s.answer.Found > 0 || s.answer.Paged {
+		limit = maxBlindFound
 	}
-	n, err := s.engine.Store.Count(ctx, q, maxBlind+1)
+	q, exact := s.plan.blindQuery(gateway, v, possible, limit == maxBlind)
+	if !exact {
+		return s.scanBlind(ctx, q, v, possible, limit, b)
+	}
+	n, err := s.engine.Store.Count(ctx, q, limit+1)
 	if err != nil || n == 0 {
 		return b, err
 	}
-	b.Messages, b.AtLeast = min(n, maxBlind), n > maxBlind
+	b.Messages, b.AtLeast = min(n, limit), n > limit
 	if b.Reason = v.reason; b.Reason != "" {
 		return b, nil
 	}
@@ -93,21 +101,21 @@ func (s *Stream) blindField(ctx context.Context, gateway string, v veil, possibl
 // scanBlind looks at each candidate, where the store cannot be asked exactly.
 // It gives up early only when there is something to show for it: a count, or
 // an answer that found something anyway.
-func (s *Stream) scanBlind(ctx context.Context, q *store.Query, v veil, possible hidden, b BlindField) (BlindField, error) {
+func (s *Stream) scanBlind(ctx context.Context, q *store.Query, v veil, possible hidden, limit int, b BlindField) (BlindField, error) {
 	var sample []*track.Message
 	rows := 0
 	for m, err := range s.engine.Store.Search(ctx, q) {
 		if err != nil {
 			return b, err
 		}
-		if rows++; rows > 4*maxBlind && (b.Messages > 0 || s.answer.Found > 0) {
+		if rows++; rows > 4*limit && (b.Messages > 0 || s.answer.Found > 0) {
 			b.AtLeast = b.Messages > 0
 			break
 		}
 		if !s.plan.mayMiss(m, v.bit, possible) {
 			continue
 		}
-		if b.Messages == maxBlind {
+		if b.Messages == limit {
 			b.AtLeast = true
 			break
 		}
@@ -139,11 +147,12 @@ func (p *plan) mayMiss(m *track.Message, bit, possible hidden) bool {
 }
 
 // blindQuery finds the candidates for mayMiss, and tells whether they are all
-// of them and nothing else.
-func (p *plan) blindQuery(gateway string, v veil, possible hidden) (q *store.Query, exact bool) {
+// of them and nothing else. nothing tells that no message meets all conditions.
+func (p *plan) blindQuery(gateway string, v veil, possible hidden, nothing bool) (q *store.Query, exact bool) {
 	q = &store.Query{Range: p.rng, Gateways: []string{gateway}, Rejections: p.reject}
 	q.All = append(q.All, store.Cond{Any: v.terms(p.reject)})
 	exact = true
+	alone := true           // all conditions that need something need what v hides
 	var asking []store.Cond // negations of the conditions that need what v hides
 	for i := range p.conds {
 		c := &p.conds[i]
@@ -153,13 +162,14 @@ func (p *plan) blindQuery(gateway string, v veil, possible hidden) (q *store.Que
 			q.All = append(q.All, c.Cond)
 		case c.Not:
 			// "Is not empty, or is hidden" is no condition of the store.
-			exact = false
+			exact, alone = false, false
 			if needs&v.bit != 0 {
 				asking = append(asking, store.Cond{Any: c.Any})
 			}
 		case needs&v.bit != 0:
 			asking = append(asking, store.Cond{Not: true, Any: c.Any})
 		default:
+			alone = false
 			any := slices.Clone(c.Any)
 			for _, other := range veils() {
 				if needs&other.bit != 0 {
@@ -168,6 +178,10 @@ func (p *plan) blindQuery(gateway string, v veil, possible hidden) (q *store.Que
 			}
 			q.All = append(q.All, store.Cond{Any: any})
 		}
+	}
+	if nothing && alone {
+		// Whatever is behind the veil and meets the rest has missed one of these.
+		return q, true
 	}
 	if len(asking) != 1 {
 		// Of several conditions one may be met and another missed, which cannot be
