@@ -143,27 +143,34 @@ func (c *cursor) note(id, instance string) outcome {
 	return c.emit()
 }
 
-// complaint reads "warning: QUEUEID: why". When cleanup complains so, the
-// message was refused with a temporary error.
+// refusals are complaints by which smtpd and cleanup give up a message; the
+// client was told so, mostly with a temporary error.
+var refusals = []string{"queue file size limit exceeded", "write queue file", "message not accepted"}
+
+// complaint reads "warning: QUEUEID: why".
 func (c *cursor) complaint(id, why string) outcome {
-	l, instance := (*life)(nil), ""
-	if c.o.daemon == daemonCleanup || c.o.daemon == daemonQmgr {
+	var l *life
+	instance := ""
+	switch c.o.daemon {
+	case daemonCleanup, daemonQmgr:
 		l, instance = c.queued(id), c.o.instance
-	} else {
+	default:
 		l = c.life(id)
 	}
-	if c.o.daemon == daemonCleanup && !l.queued &&
-		(strings.Contains(why, "queue file size limit exceeded") || strings.HasPrefix(why, "write queue file") ||
-			strings.Contains(why, "message not accepted")) {
-		c.message(track.MessageReject, id, l)
-		c.add(track.Reason, why)
-		c.add(track.Response, why)
-		c.addSome(track.Instance, instance)
-		c.finish(id, l)
-		return c.emit()
+	kind := track.MessageNote
+	if (c.o.daemon == daemonCleanup || c.o.daemon == daemonServer) && !l.queued && !l.ended {
+		for _, r := range refusals {
+			if strings.Contains(why, r) {
+				kind = track.MessageReject
+			}
+		}
 	}
-	c.message(track.MessageNote, id, l)
+	c.message(kind, id, l)
 	c.add(track.Reason, why)
+	if kind == track.MessageReject {
+		c.add(track.Response, why)
+		c.finish(id, l)
+	}
 	c.addSome(track.Instance, instance)
 	return c.emit()
 }

@@ -93,6 +93,9 @@ func (c *cursor) leave(cn *conn, unfinished bool, reason string) {
 	if l == nil || l.queued || l.identified && !unfinished {
 		return
 	}
+	if l.discard {
+		return // cleanup does not read what smtpd throws away
+	}
 	e := c.message(track.MessageAbort, id, l)
 	e.ICID = cn.icid
 	c.add(track.Reason, reason)

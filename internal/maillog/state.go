@@ -112,7 +112,7 @@ func (c *cursor) connState(k procKey, cn *conn) stateConn {
 		stateProc: procState(k), stateTLS: stateTLS{cn.protocol, cn.cipher, cn.trust},
 		ICID: cn.icid,
 	}
-	if l := c.lives.peek(k.o.host, cn.id, cn.mid); l != nil && !l.queued {
+	if l := c.lives.peek(k.o.host, cn.id, cn.mid); l != nil && !l.queued && !l.discard {
 		s.ID, s.Identified = cn.id, l.identified
 	}
 	for _, w := range cn.pending {
