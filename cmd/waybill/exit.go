@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"syscall"
 
 	"waybill/cmd/waybill/internal/term"
+	"waybill/internal/app"
 	"waybill/internal/config"
 	"waybill/internal/safetext"
 	"waybill/internal/search"
+	"waybill/internal/source"
 	"waybill/internal/store"
+	"waybill/internal/window"
 )
 
 // Exit codes. Scripts rely on them: they change with a major version only.
@@ -89,6 +91,8 @@ func explain(err error) *failure {
 	var f *failure
 	var faults config.Faults
 	var syntax *search.SyntaxError
+	var unread *source.Error
+	var damage *window.DamagedError
 	var hinted interface {
 		error
 		Hint() string
@@ -100,17 +104,30 @@ func explain(err error) *failure {
 		return &failure{what: fmt.Sprintf("the configuration has %s", count(len(faults), "mistake", "mistakes")), why: faults.Error(),
 			fix: "waybill config check"}
 	case errors.As(err, &syntax):
-		return &failure{what: "cannot read the search: " + syntax.Error(), why: syntax.Caret(), fix: "waybill help search"}
+		fix := syntax.Hint
+		if fix == "" {
+			fix = "waybill help search"
+		}
+		return &failure{what: "cannot understand the " + syntax.What + ": " + syntax.Msg, why: syntax.Caret(), fix: fix}
+	case errors.Is(err, search.ErrUsage):
+		return &failure{what: strings.TrimPrefix(err.Error(), search.ErrUsage.Error()+": "), fix: "waybill help search"}
 	case errors.Is(err, context.Canceled):
 		return &failure{what: "interrupted", why: "what was done until then is kept"}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &failure{what: "not finished in the time that --timeout allows", fix: "allow more time, or narrow the search with --from and --to"}
+	case errors.As(err, &unread):
+		return &failure{what: fmt.Sprintf("cannot %s %s: %v", unread.Op, unread.Path, unread.Err), why: unread.Why, fix: unread.Hint}
+	case errors.As(err, &damage):
+		return &failure{what: damage.Error(), why: "nothing of it is lost or changed by looking at it", fix: damage.Hint}
 	case errors.Is(err, store.ErrInUse):
-		return &failure{what: err.Error(), why: "one process writes to a data directory at a time; any number may read",
-			fix: "wait until the other has finished"}
+		f := &failure{what: err.Error(), why: "one process writes to a data directory at a time; any number may read", fix: "wait until it has finished"}
+		if errors.As(err, &hinted) {
+			f.fix = hinted.Hint()
+		}
+		return f
 	case errors.As(err, &hinted):
 		return &failure{what: err.Error(), fix: hinted.Hint()}
-	case errors.Is(err, syscall.ENOSPC):
+	case app.DiskFull(err):
 		return &failure{what: err.Error(), why: "the disk is full; what was committed before is kept",
 			fix: "make room and run the same command again"}
 	case errors.Is(err, fs.ErrPermission):

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,6 +64,9 @@ A file that cannot be read does not stop the others; the exit code is then 6.`,
 }
 
 func (p *program) importFiles(ctx context.Context, f importFlags, paths []string) error {
+	if !slices.Contains(maillog.Formats(), f.format) {
+		return usage("waybill import --format "+maillog.Auto, "--format %s: there are %s", f.format, strings.Join(maillog.Formats(), ", "))
+	}
 	c, _, err := p.config()
 	if err != nil {
 		return err

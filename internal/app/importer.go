@@ -5,8 +5,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path"
+	"strings"
 	"time"
 
 	"waybill/internal/config"
@@ -60,14 +63,49 @@ func OpenImporter(ctx context.Context, data string, c *config.Config, log *slog.
 
 // recover takes windows that were sealed and not ingested when an earlier
 // import ended. It must come before the store is asked what it knows, or their
-// lines would be read and stored again.
+// lines would be read and stored again. Windows that were not sealed are
+// removed: their lines are still in the log.
 func (im *Importer) recover(ctx context.Context) error {
+	if err := im.sweep(); err != nil {
+		return fmt.Errorf("clear up after an earlier import: %w", err)
+	}
 	res, err := im.parser.Drain(ctx)
 	if err != nil {
 		return fmt.Errorf("finish an earlier import: %w", err)
 	}
 	if res.Files > 0 {
 		im.log.InfoContext(ctx, "Finished an earlier import", "windows", res.Files)
+	}
+	return nil
+}
+
+// sweep removes what a crash left under names that begin with a dot. Nobody
+// else can be writing them: the store's lock is ours.
+func (im *Importer) sweep() error {
+	gateways, err := im.root.ReadDir(queueDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, g := range gateways {
+		if !g.IsDir() {
+			continue
+		}
+		dir := path.Join(queueDir, g.Name())
+		entries, err := im.root.ReadDir(dir)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if !strings.HasPrefix(e.Name(), ".") {
+				continue
+			}
+			if err := im.root.Remove(path.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -140,7 +140,7 @@ func ParseGatewayName(text string) (string, error) {
 	}
 	for _, r := range text {
 		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:", r) {
-			return "", fmt.Errorf("%q is not a gateway name: use letters, digits, and . - _ :", text)
+			return "", fmt.Errorf("%q is not a gateway name: letters, digits and any of \".-_:\" make one", text)
 		}
 	}
 	return text, nil

@@ -21,6 +21,7 @@ import (
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"code":     code,
+		"save":     save,
 		"genuine":  genuine,
 		"lines":    lines,
 		"cut":      cut,
@@ -56,6 +57,26 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	if got != number(ts, args[0]) {
 		ts.Fatalf("exit code %d, want %s\n%s", got, args[0], ts.ReadFile("stderr"))
 	}
+}
+
+// save keeps long answers out of the log of the test.
+func save(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 2, "save FILE PROGRAM ARGS...")
+	path, err := exec.LookPath(args[1])
+	if args[1] == "waybill" {
+		path, err = program, nil
+	}
+	ts.Check(err)
+	var errs bytes.Buffer
+	cmd := exec.Command(path, args[2:]...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = append(os.Environ(), "TZ=UTC", "XDG_CONFIG_HOME="+ts.Getenv("XDG_CONFIG_HOME"))
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		ts.Fatalf("%s: %v\n%s", strings.Join(args[1:], " "), err, errs.String())
+	}
+	write(ts, args[0], out)
 }
 
 func genuine(ts *testscript.TestScript, neg bool, args []string) {

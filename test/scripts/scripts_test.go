@@ -3,6 +3,7 @@
 // they need, and what they must print. Beside the usual commands there are
 //
 //	code N PROGRAM ARGS...   run a program that must end with this exit code
+//	save FILE PROGRAM ARGS.. run a program that must succeed, its stdout to FILE
 //	genuine NAME FILE        a bundled genuine log, uncompressed
 //	lines FILE FROM TO OUT   lines FROM to TO (1 is the first, 0 for TO is the last)
 //	cut FILE N A B           the first N bytes to A, the rest to B
@@ -15,6 +16,7 @@
 package scripts
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -70,7 +72,8 @@ func TestScripts(t *testing.T) {
 			env.Setenv("DATA", filepath.Join(env.WorkDir, "data"))
 			env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, "config"))
 			env.Setenv("PATH", filepath.Dir(program)+string(os.PathListSeparator)+env.Getenv("PATH"))
-			return os.Chmod(env.WorkDir, 0o755)
+			// Scripts that become somebody else must get here.
+			return errors.Join(os.Chmod(env.WorkDir, 0o755), os.Chmod(filepath.Dir(env.WorkDir), 0o755))
 		},
 		Cmds: commands(),
 		Condition: func(cond string) (bool, error) {
