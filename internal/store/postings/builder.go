@@ -235,6 +235,11 @@ func (b *Builder) valueOf(s space, sb *spaceBuilder) {
 	} else {
 		t = hashBytes(s.values(), v)
 	}
+	if s == spaceClient && isV4(t) && bytes.IndexByte(v, ':') >= 0 {
+		b.overflow(f) // a mapped address: the text of the value is that of the plain one
+		a, _ := store.ParseClient(string(v))
+		v = []byte(a.String())
+	}
 	if len(v) > maxText || s <= spaceRecipient && bytes.Count(domainOf(v), dot) > maxLabels {
 		b.overflow(f)
 	}

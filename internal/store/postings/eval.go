@@ -1,7 +1,9 @@
 package postings
 
-import "cmp"
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // answer is what the index says of the messages of a segment: those that
 // match for sure are a part of those that may.
@@ -12,7 +14,7 @@ const maxGrams = 8
 
 // fewRows is the number of candidates at which looking at their rows is
 // cheaper than asking the index for more.
-const fewRows = 2
+const fewRows = 8
 
 // evaluator answers one query, segment after segment.
 type evaluator struct {
@@ -179,7 +181,16 @@ func (e *evaluator) ranges(s *segment, rs []termRange, out bitset) error {
 		if ranks {
 			set = e.bitset(s.kinds[sp.values()].terms)
 		}
-		err := e.scan(s.segmentFile, r.lo, r.hi, func(_ uint64, l *listRef) { l.addTo(set) })
+		var err error
+		if r.lo == r.hi {
+			var l listRef
+			var ok bool
+			if l, ok, err = e.find(s.segmentFile, r.lo); ok {
+				l.addTo(set)
+			}
+		} else {
+			err = e.scan(s.segmentFile, r.lo, r.hi, func(_ uint64, l *listRef) { l.addTo(set) })
+		}
 		if err == nil && ranks {
 			err = e.messagesOf(s.segmentFile, sp, set, out)
 		}

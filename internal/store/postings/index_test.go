@@ -228,7 +228,7 @@ func (w *world) merge(rt *rapid.T) {
 var (
 	words   = []string{"a", "ab", "abc", "Rechnung", "ÄRGER", "straße", "кот", "bulk ok", "x-y", "queued as 4BZk9", "bananarama"}
 	domains = []string{"example.com", "MAIL.example.com", "xn--bcher-kva.example", "bücher.example", "b.c", "c"}
-	ips     = []string{"192.0.2.7", "192.0.2.200", "198.51.100.1", "2001:db8::1", "2001:DB8:0:0::1", "2001:db8::2", "2001:db8:1::2", "::ffff:192.0.2.7", "bogus"}
+	ips     = []string{"192.0.2.7", "192.0.2.200", "198.51.100.1", "2001:db8::1", "2001:DB8:0:0::1", "2001:db8::2", "2001:db8:1::2", "::ffff:192.0.2.7", "::FFFF:C000:207", "bogus"}
 )
 
 func drawWord(rt *rapid.T) string { return rapid.SampledFrom(words).Draw(rt, "word") }

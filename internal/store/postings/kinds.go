@@ -142,6 +142,7 @@ func clientPayload(a netip.Addr) uint64 {
 	return clientV6 | binary.BigEndian.Uint64(b[:8])>>(64-v6Bits)
 }
 
+func isV4(t uint64) bool { return t&(3<<54) == clientV4 }
 func isV6(t uint64) bool { return t&(3<<54) == clientV6 }
 
 // clientRange returns the first and last term of the addresses in a network

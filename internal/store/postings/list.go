@@ -13,7 +13,10 @@ import (
 // that it can be passed over, as differences or as runs, whichever is shorter.
 
 // longList is the length from which a list says how many bits it has.
-const longList = 12
+const longList = 5
+
+// sizeOrder is the order of the code for that.
+const sizeOrder = 7
 
 // bitset is a set of numbers. Those that one evaluation uses have one length.
 type bitset []uint64
@@ -141,7 +144,7 @@ func putList(w *bitWriter, list []uint32, bound int) {
 	if runs < n/2 {
 		kg, kr := order(int(list[n-1])+1-n+runs, runs), order(n, runs)
 		if b := runBits(list, kg, kr); b+10 < deltaBits {
-			w.golomb(uint64(b+11), 8)
+			w.golomb(uint64(b+11), sizeOrder)
 			w.put(1, 1)
 			w.put(uint64(kg), 5)
 			w.put(uint64(kr), 5)
@@ -149,7 +152,7 @@ func putList(w *bitWriter, list []uint32, bound int) {
 			return
 		}
 	}
-	w.golomb(uint64(deltaBits+6), 8)
+	w.golomb(uint64(deltaBits+6), sizeOrder)
 	w.put(0, 1)
 	w.put(uint64(k), 5)
 	putDeltas(w, list, k)
@@ -248,7 +251,7 @@ func (l *listRef) read(r *bitReader, bound int) {
 		skipShort(r, n, bound)
 		return
 	}
-	size := int(r.golomb(8))
+	size := int(r.golomb(sizeOrder))
 	l.r = *r
 	r.pos += size
 }
@@ -282,7 +285,7 @@ func skipLists(r *bitReader, count, bound int) {
 		if n < longList {
 			skipShort(r, n, bound)
 		} else {
-			size := int(r.golomb(8))
+			size := int(r.golomb(sizeOrder))
 			r.pos += size
 		}
 		count--

@@ -60,7 +60,7 @@ func newPlan(q *store.Query, gateway func(string) (int64, bool)) *plan {
 			c.cost = max(c.cost, pr.cost())
 		}
 		if c.not {
-			c.cost += 10
+			c.cost += costNot
 		}
 		p.conds = append(p.conds, c)
 	}
@@ -68,13 +68,14 @@ func newPlan(q *store.Query, gateway func(string) (int64, bool)) *plan {
 	return p
 }
 
-// cost classes of probes.
+// Costs of probes. The more trigrams a text has the fewer messages have it.
 const (
-	costLists = iota
-	costEnum
-	costText
-	costRange
-	costAll
+	costLists = 0
+	costEnum  = 10
+	costText  = 100 // less the number of trigrams
+	costRange = 110
+	costAll   = 120
+	costNot   = 200 // on top
 )
 
 func (p *probe) cost() int {
@@ -82,7 +83,7 @@ func (p *probe) cost() int {
 	case p.all:
 		return costAll
 	case p.grams != nil:
-		return costText
+		return costText - min(len(p.grams), costText-costEnum-1)
 	}
 	for _, r := range append(slices.Clone(p.sure), p.maybe...) {
 		switch {

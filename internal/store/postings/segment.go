@@ -96,7 +96,7 @@ func (r *reader) scan(s *segmentFile, lo, hi uint64, yield func(t uint64, l *lis
 		if err != nil {
 			return err
 		}
-		t := p.first
+		t, passed := p.first, 0
 		for i := range p.count {
 			if i > 0 {
 				t += p.terms.golomb(p.order) + 1
@@ -104,10 +104,14 @@ func (r *reader) scan(s *segmentFile, lo, hi uint64, yield func(t uint64, l *lis
 			if t > hi {
 				break
 			}
-			l.read(&p.lists, p.bound)
-			if t >= lo {
-				yield(t, &l)
+			if t < lo {
+				passed++
+				continue
 			}
+			skipLists(&p.lists, passed, p.bound)
+			passed = 0
+			l.read(&p.lists, p.bound)
+			yield(t, &l)
 		}
 	}
 	return nil
