@@ -2,6 +2,7 @@ package maillog
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -26,7 +27,7 @@ const Auto = "auto"
 
 // Options say how a source is to be read.
 type Options struct {
-	Gateway  string         // named in errors only
+	Gateway  string         // whose log it is; dialects with ids of their own need it
 	Location *time.Location // zone of stamps that name none; nil is UTC
 	Year     int            // of the first line, for stamps without one; 0 infers it
 	FileTime time.Time      // when the source was last written; zero is now
@@ -94,13 +95,14 @@ type Parser struct {
 	lastFrom *origin
 }
 
-// names of the dialects in the order in which they are asked.
-func dialects() []dialect { return []dialect{postfix{}, filters{}} }
+// servers are the dialects of mail servers, in the order in which they are
+// asked. What the filters beside them write is understood with each.
+func servers() []dialect { return []dialect{postfix{}} }
 
 // Formats lists the names that Options.Format may have.
 func Formats() []string {
 	out := []string{Auto}
-	for _, d := range dialects() {
+	for _, d := range servers() {
 		out = append(out, d.name())
 	}
 	return out
@@ -110,19 +112,14 @@ func Formats() []string {
 func New(o Options) (*Parser, error) {
 	p := &Parser{
 		headers:  NewHeaders(HeaderOptions{Location: o.Location, Year: o.Year, FileTime: o.FileTime}),
-		dialects: dialects(),
+		dialects: append(servers(), filters{}),
 		forced:   -1,
 		origins:  make(map[originKey]*origin),
 		hosts:    make(map[string]uint32),
 		strings:  make(map[string]string),
 	}
 	if o.Format != "" && o.Format != Auto {
-		for i, d := range p.dialects {
-			if d.name() == o.Format {
-				p.forced = i
-			}
-		}
-		if p.forced < 0 {
+		if p.forced = slices.Index(Formats()[1:], o.Format); p.forced < 0 {
 			return nil, fmt.Errorf("unknown log format %q, known are %s", o.Format, strings.Join(Formats(), ", "))
 		}
 	}
