@@ -23,10 +23,10 @@ const maxTries = 16
 // like a trailer themselves, in front of the true one (a Subject) or inside it
 // (a HELO name, a quoted local part). So it is looked for from the right, and
 // taken if it reads well up to the end of the line, quoted local parts as a
-// whole and no ">" in the HELO name. Where accept does not like what stands
-// before it, one farther to the left is taken, if there is a better one.
+// whole and no ">" in the HELO name. accept knows what must stand before it;
+// if no place has both, what it likes counts more than what reads well.
 func cutTrailer(s string, accept func(head string) bool) (head string, t trailer, text string) {
-	end, last, fair := len(s), -1, -1
+	end, liked, fair, last := len(s), -1, -1, -1
 	for range maxTries {
 		i := strings.LastIndex(s[:end], "; from=<")
 		if i < 0 {
@@ -36,16 +36,21 @@ func cutTrailer(s string, accept func(head string) bool) (head string, t trailer
 		if last < 0 {
 			last = i
 		}
-		if t, text, ok := parseTrailer(s[i+1:]); ok {
-			if accept == nil || accept(s[:i]) {
-				return s[:i], t, text
-			}
-			if fair < 0 {
-				fair = i
-			}
+		like := accept == nil || accept(s[:i])
+		t, text, ok := parseTrailer(s[i+1:])
+		switch {
+		case like && ok:
+			return s[:i], t, text
+		case like && liked < 0:
+			liked = i
+		case ok && fair < 0:
+			fair = i
 		}
 	}
 	switch {
+	case liked >= 0:
+		t, text = guessTrailer(s[liked+2:])
+		return s[:liked], t, text
 	case fair >= 0:
 		t, text, _ = parseTrailer(s[fair+1:])
 		return s[:fair], t, text
