@@ -202,3 +202,25 @@ func TestIdentity(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestReaderAllocates little: strings of a block are parts of one, and the
+// event is used again.
+func TestReaderAllocates(t *testing.T) {
+	f := crashfs.New()
+	w := must(Create(f, ".", importedHeader()))
+	w.AddSource(Source{})
+	events := genuine(t, 6000)
+	for i := range events {
+		if err := w.Append(&events[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sealed := must(w.Seal(false))
+	if n := testing.AllocsPerRun(3, func() {
+		if _, err := Verify(f, sealed.Path); err != nil {
+			t.Error(err)
+		}
+	}); n > float64(len(events))/20 {
+		t.Errorf("%.0f allocations for %d events", n, len(events))
+	}
+}

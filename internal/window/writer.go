@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -252,7 +253,11 @@ func (w *Writer) Close() error {
 	return err
 }
 
-// Abort removes the window.
+// Abort removes the window. It does nothing to one that has its name.
 func (w *Writer) Abort() error {
-	return errors.Join(w.Close(), w.fs.Remove(filepath.Join(w.dir, w.name)))
+	err := w.fs.Remove(filepath.Join(w.dir, w.name))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(w.Close(), err)
 }
