@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -29,16 +30,17 @@ func pragma(s string) string { return "_pragma=" + url.QueryEscape(s) }
 // openWriter opens the one writing connection of a file and brings its schema
 // up to date. A file that is not there yet is made under another name first,
 // so that no reader ever sees half of a schema.
-func openWriter(ctx context.Context, path string, magic int, steps []migration) (*sql.DB, error) {
+func openWriter(ctx context.Context, path string, magic int, steps []migration, more ...string) (*sql.DB, error) {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		if err := create(ctx, path, magic, steps); err != nil {
+		if err := create(ctx, path, magic, steps, more...); err != nil {
 			return nil, err
 		}
 	} else if err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", dsn(path, "mode=rw", "_txlock=immediate", pragma("busy_timeout(10000)"), pragma("journal_mode(wal)"),
-		pragma("synchronous(full)"), pragma("cache_size(-16384)"), pragma("wal_autocheckpoint(4000)"), pragma("temp_store(memory)")))
+	params := append([]string{"mode=rw", "_txlock=immediate", pragma("busy_timeout(10000)"), pragma("journal_mode(wal)"),
+		pragma("synchronous(full)"), pragma("cache_size(-16384)"), pragma("wal_autocheckpoint(4000)"), pragma("temp_store(memory)")}, more...)
+	db, err := sql.Open("sqlite", dsn(path, params...))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
@@ -49,20 +51,26 @@ func openWriter(ctx context.Context, path string, magic int, steps []migration) 
 	return db, nil
 }
 
-func create(ctx context.Context, path string, magic int, steps []migration) error {
+func create(ctx context.Context, path string, magic int, steps []migration, more ...string) error {
 	tmp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".new")
 	for _, end := range []string{"", "-wal", "-shm", "-journal"} {
 		if err := os.Remove(tmp + end); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("remove what an earlier start left behind: %w", err)
 		}
 	}
-	db, err := sql.Open("sqlite", dsn(tmp, pragma(fmt.Sprintf("page_size(%d)", pageSize)), pragma("journal_mode(wal)"), pragma("synchronous(full)")))
+	params := append([]string{pragma(fmt.Sprintf("page_size(%d)", pageSize)), pragma("journal_mode(wal)"), pragma("synchronous(full)")}, more...)
+	db, err := sql.Open("sqlite", dsn(tmp, params...))
 	if err != nil {
 		return fmt.Errorf("create %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(1)
 	if err := errors.Join(migrate(ctx, db, path, magic, steps), db.Close()); err != nil {
 		return err
+	}
+	// On a full disk closing leaves the schema in the log, and says nothing: the
+	// file without it would be damaged for good.
+	if fi, err := os.Stat(tmp + "-wal"); err == nil && fi.Size() > 0 {
+		return fmt.Errorf("create %s: %w", path, syscall.ENOSPC)
 	}
 	if err := os.Chmod(tmp, 0o640); err != nil {
 		return fmt.Errorf("create %s: %w", path, err)

@@ -156,9 +156,9 @@ func (s *DB) indexOf(n int) *postings.Index {
 }
 
 // writer returns the day's writing connection.
-func (d *day) writer(ctx context.Context) (*sql.DB, error) {
+func (d *day) writer(ctx context.Context, extra []string) (*sql.DB, error) {
 	if d.w == nil {
-		w, err := openWriter(ctx, d.path, dayMagic, dayMigrations)
+		w, err := openWriter(ctx, d.path, dayMagic, dayMigrations, extra...)
 		if err != nil {
 			return nil, explain(err, d.path)
 		}

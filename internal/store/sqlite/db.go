@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -33,6 +34,21 @@ type Options struct {
 	// Step, if not nil, is called before each durable step of Ingest with its
 	// name; an error stops it there as a crash would. For tests.
 	Step func(name string) error
+
+	maxPages int  // of each file, for tests; 0: no bound
+	noSync   bool // leave what is written to the kernel, for tests that end no power
+}
+
+// extra are the settings that tests need.
+func (o Options) extra() []string {
+	var out []string
+	if o.maxPages > 0 {
+		out = append(out, pragma("max_page_count("+strconv.Itoa(o.maxPages)+")"))
+	}
+	if o.noSync {
+		out = append(out, pragma("synchronous(off)"))
+	}
+	return out
 }
 
 // DB is the store. It implements store.Store.
@@ -100,7 +116,7 @@ func (s *DB) open(ctx context.Context) error {
 			return err
 		}
 		s.lock = lock
-		if s.catW, err = openWriter(ctx, cat, catalogMagic, catalogMigrations); err != nil {
+		if s.catW, err = openWriter(ctx, cat, catalogMagic, catalogMigrations, s.opt.extra()...); err != nil {
 			return explain(err, cat)
 		}
 		s.wr = newWriterState()

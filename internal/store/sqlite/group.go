@@ -111,16 +111,18 @@ func (in *ingest) regroup(ctx context.Context, k lifeKey, pieces []*piece) error
 			bits = append(bits, bit{desc: p.Fragment, owner: o, part: i, refs: *p, of: len(o.rec.Parts), n: p.Events})
 		}
 	}
-	fresh := false
+	stored := len(bits)
+	bits = withoutCopies(bits)
+	changed := len(bits) < stored
 	for _, p := range pieces {
 		b := bit{desc: p.desc, piece: p, n: len(p.events)}
 		// An earlier try may have stored it. Within one batch no piece comes twice.
 		if !slices.ContainsFunc(bits, func(o bit) bool { return o.owner != nil && b.same(&o) }) {
 			bits = append(bits, b)
-			fresh = true
+			changed = true
 		}
 	}
-	if !fresh {
+	if !changed {
 		return nil
 	}
 	descs := make([]track.Fragment, len(bits))
@@ -129,6 +131,10 @@ func (in *ingest) regroup(ctx context.Context, k lifeKey, pieces []*piece) error
 	}
 	home := make(map[*node]*node) // owner to the message that its first part is in now
 	kept := make(map[*node]bool)
+	firsts := make(map[*node]bit)
+	for _, o := range owners {
+		firsts[o] = bit{desc: o.rec.Parts[0].Fragment, n: o.rec.Parts[0].Events}
+	}
 	for _, life := range track.Chains(descs) {
 		n, err := in.assemble(ctx, bits, life)
 		if err != nil {
@@ -136,8 +142,10 @@ func (in *ingest) regroup(ctx context.Context, k lifeKey, pieces []*piece) error
 		}
 		kept[n] = true
 		for _, i := range life {
-			if b := &bits[i]; b.owner != nil && b.part == 0 {
-				home[b.owner] = n
+			for o, first := range firsts {
+				if first.same(&bits[i]) {
+					home[o] = n
+				}
 			}
 		}
 	}
@@ -148,6 +156,24 @@ func (in *ingest) regroup(ctx context.Context, k lifeKey, pieces []*piece) error
 		}
 	}
 	return nil
+}
+
+// withoutCopies leaves out parts that are in two messages: a crash came
+// between the making of one and the removal of the other. The message with
+// more parts is the newer one.
+func withoutCopies(bits []bit) []bit {
+	var out []bit
+	for i := range bits {
+		b := &bits[i]
+		at := slices.IndexFunc(out, func(o bit) bool { return o.owner != b.owner && b.same(&o) })
+		switch {
+		case at < 0:
+			out = append(out, *b)
+		case b.of > out[at].of:
+			out[at] = *b
+		}
+	}
+	return out
 }
 
 // owners returns the stored messages of a queue id, in a fixed order.
@@ -224,7 +250,8 @@ func (in *ingest) assemble(ctx context.Context, bits []bit, life []int) (*node, 
 		rec.Parts = append(rec.Parts, p)
 	}
 	in.name(&rec.Message, bits, life)
-	if len(rec.Parts) > maxParts {
+	if len(rec.Parts) > maxParts && n.stored {
+		// Only where the row stays: else the parts could be met in two forms.
 		news = rewrite(&rec, news, bits, life, parts)
 	}
 	*n = node{key: n.key, stored: n.stored, rec: rec, write: true, index: true, fresh: news, grown: grown}
@@ -246,12 +273,17 @@ func (in *ingest) name(m *track.Message, bits []bit, life []int) {
 }
 
 // keeper returns the row that a life with this first event keeps, nil when it
-// needs a new one.
+// needs a new one. A row that would lose parts is not kept: its parts must be
+// safe elsewhere before it goes.
 func (in *ingest) keeper(bits []bit, life []int, first track.Stamp) *node {
 	var best *node
+	parts := make(map[*node]int)
+	for _, i := range life {
+		parts[bits[i].owner]++
+	}
 	for _, i := range life {
 		o := bits[i].owner
-		if o == nil || bits[i].part != 0 || o.key.day != dayOf(first) || o.key.row>>seqBits != milliOf(first) {
+		if o == nil || bits[i].part != 0 || parts[o] < bits[i].of || o.key.day != dayOf(first) || o.key.row>>seqBits != milliOf(first) {
 			continue
 		}
 		if best == nil || compareNodes(o, best) < 0 {

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -12,46 +11,65 @@ import (
 	"waybill/internal/store/sqlite/record"
 )
 
-// writeDays writes what the batch changed, a transaction for each day. Days
-// that a message moves to come before the one that it leaves, so that it is
-// never gone.
+// writeDays writes what the batch changed, a transaction for each day. When
+// there are several, messages are made and grow first, and rows go away after
+// that, so that nothing is ever gone: a crash in between leaves copies, which
+// the next try sorts out.
 func (in *ingest) writeDays(ctx context.Context) error {
-	changed := make(map[int][]*node)
+	var made, gone []*node
+	days := make(map[int]bool)
 	for _, n := range in.graph.nodes {
-		if n != nil && n.write {
-			changed[n.key.day] = append(changed[n.key.day], n)
+		if n == nil || !n.write {
+			continue
+		}
+		days[n.key.day] = true
+		if n.into != nil {
+			gone = append(gone, n)
+		} else {
+			made = append(made, n)
 		}
 	}
 	in.graph.close() // old states of the files are not needed any more
+	several := len(days) > 1
+	if !several {
+		made, gone = append(made, gone...), nil
+	}
 	pending := make(map[int]bool)
 	for _, k := range in.db.wr.pending {
 		pending[k.day] = true
 	}
-	days := make([]int, 0, len(changed))
-	for n := range changed {
-		days = append(days, n)
-	}
-	leaving := func(day int) int {
-		if slices.ContainsFunc(changed[day], func(n *node) bool { return n.into != nil && n.into.key.day != day }) {
-			return 1
-		}
-		return 0
-	}
-	slices.SortFunc(days, func(a, b int) int { return cmp.Or(cmp.Compare(leaving(a), leaving(b)), cmp.Compare(a, b)) })
-	for i, n := range days {
-		if err := in.step("before day " + strconv.Itoa(i)); err != nil {
-			return err
-		}
-		nodes := changed[n]
-		slices.SortFunc(nodes, compareNodes)
-		if err := in.writeDay(ctx, n, nodes, len(days) > 1); err != nil {
-			return explain(fmt.Errorf("write %s: %w", in.db.dayPath(n), err), in.db.dayPath(n))
-		}
-		if len(days) > 1 {
+	if several {
+		for n := range days {
 			pending[n] = true
 		}
 	}
+	if err := in.writePhase(ctx, "write", made, several); err != nil {
+		return err
+	}
+	if err := in.writePhase(ctx, "remove", gone, false); err != nil {
+		return err
+	}
 	return in.donePending(ctx, pending)
+}
+
+// writePhase writes nodes day after day.
+func (in *ingest) writePhase(ctx context.Context, name string, nodes []*node, several bool) error {
+	slices.SortFunc(nodes, compareNodes)
+	for i := 0; len(nodes) > 0; i++ {
+		day := nodes[0].key.day
+		end := 1
+		for end < len(nodes) && nodes[end].key.day == day {
+			end++
+		}
+		if err := in.step(name + " day " + strconv.Itoa(i)); err != nil {
+			return err
+		}
+		if err := in.writeDay(ctx, day, nodes[:end], several); err != nil {
+			return explain(fmt.Errorf("write %s: %w", in.db.dayPath(day), err), in.db.dayPath(day))
+		}
+		nodes = nodes[end:]
+	}
+	return nil
 }
 
 // donePending forgets what was noted as pending: all days are written.

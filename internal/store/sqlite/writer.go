@@ -103,7 +103,7 @@ func (s *DB) dayForWriting(ctx context.Context, n int) (*day, *dayWriter, error)
 	d, err := s.acquire(ctx, n)
 	if errors.Is(err, fs.ErrNotExist) {
 		path := s.dayPath(n)
-		if err := create(ctx, path, dayMagic, dayMigrations); err != nil {
+		if err := create(ctx, path, dayMagic, dayMigrations, s.opt.extra()...); err != nil {
 			return nil, nil, explain(err, path)
 		}
 		d, err = s.acquire(ctx, n)
@@ -111,7 +111,7 @@ func (s *DB) dayForWriting(ctx context.Context, n int) (*day, *dayWriter, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := d.writer(ctx); err != nil {
+	if _, err := d.writer(ctx, s.opt.extra()); err != nil {
 		s.release(d)
 		return nil, nil, err
 	}

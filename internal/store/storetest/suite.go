@@ -19,6 +19,13 @@ type Engine struct {
 	Open func(t testing.TB, dir string) store.Store
 	// OpenReader opens it for reading beside a writer.
 	OpenReader func(t testing.TB, dir string) store.Store
+	// TryOpen is Open that may fail; nil where several may write.
+	TryOpen func(t testing.TB, dir string) (store.Store, error)
+	// OpenStepping opens it so that step is called before each durable step of
+	// Ingest, which ends with the error that step returns.
+	OpenStepping func(t testing.TB, dir string, step func(name string) error) store.Store
+	// OpenSmall opens it with room for some hundred messages.
+	OpenSmall func(t testing.TB, dir string) store.Store
 }
 
 // Run runs the whole contract.
@@ -38,6 +45,11 @@ func Run(t *testing.T, e Engine) {
 	t.Run("pages", e.pages)
 	t.Run("readers while writing", e.readersWhileWriting)
 	t.Run("sources", e.sources)
+	t.Run("crash between steps", e.crashes)
+	t.Run("crash anywhere", e.crashesAnywhere)
+	t.Run("killed", e.killed)
+	t.Run("second writer", e.secondWriter)
+	t.Run("full disk", e.full)
 }
 
 // Window makes a window of events: they are dealt into fragments by MID, as
