@@ -12,9 +12,11 @@ import (
 
 const (
 	stateVersion = 1
-	// maxStateEntries bounds the connections, hops and relays in a state; those
-	// used last are kept.
-	maxStateEntries = 1000
+	// Bounds of what is kept in a state: what was used last. Postfix runs 100
+	// processes of a kind unless it is told otherwise.
+	maxStateConns = 1000
+	maxStateHops  = 200
+	maxStateRelay = 200
 	// maxStateLast bounds the last line in a state.
 	maxStateLast = 4 << 10
 )
@@ -83,18 +85,21 @@ type stateLast struct {
 func (p *Parser) State() []byte {
 	c := &p.cur
 	s := state{Version: stateVersion, Headers: p.headers.State()}
-	for e := c.conns.tab.first; e != nil && len(s.Conns) < maxStateEntries; e = e.old {
+	for e := c.conns.tab.first; e != nil && len(s.Conns) < maxStateConns; e = e.old {
 		s.Conns = append(s.Conns, c.connState(e.key, &e.val))
 	}
-	for e := c.hops.first; e != nil && len(s.Hops) < maxStateEntries; e = e.old {
+	for e := c.hops.first; e != nil && len(s.Hops) < maxStateHops; e = e.old {
 		h := &e.val
+		if h.mid != 0 && c.lives.peek(e.key.o.host, h.id, h.mid) == nil {
+			continue // its message has ended
+		}
 		s.Hops = append(s.Hops, stateHop{
 			stateProc: procState(e.key), stateTLS: stateTLS{h.protocol, h.cipher, h.trust},
 			Relay: h.relay, Reused: h.reused, ID: h.id,
 		})
 	}
 	s.Secure = slices.Sorted(maps.Keys(c.secure)) // in order: equal states are equal bytes
-	s.Secure = s.Secure[:min(len(s.Secure), maxStateEntries)]
+	s.Secure = s.Secure[:min(len(s.Secure), maxStateRelay)]
 	if p.lastFrom != nil && len(p.last) <= maxStateLast {
 		s.Last = &stateLast{stateProc: procState(procKey{p.lastFrom, p.lastPID}), Text: string(p.last), Body: p.lastBody}
 	}
@@ -145,7 +150,7 @@ func (p *Parser) Resume(b []byte) error {
 	for i := len(s.Hops) - 1; i >= 0; i-- {
 		p.resumeHop(&s.Hops[i])
 	}
-	for _, relay := range s.Secure[:min(len(s.Secure), maxStateEntries)] {
+	for _, relay := range s.Secure[:min(len(s.Secure), maxStateRelay)] {
 		p.cur.secure[relay] = struct{}{}
 	}
 	if l := s.Last; l != nil && l.Body >= 0 && l.Body <= len(l.Text) {
