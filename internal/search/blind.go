@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"waybill/internal/store"
 	"waybill/internal/track"
@@ -192,49 +193,53 @@ func (p *plan) blindQuery(gateway string, v veil, possible hidden, nothing bool)
 	return q, exact
 }
 
-// blindReason says in words why the messages of a sample do not show a field.
+// blindReason says in words why the messages of a sample do not show a field,
+// the commonest reasons first.
 func blindReason(v veil, sample []*track.Message) string {
 	if v.reason != "" {
 		return v.reason
 	}
-	held, rejected, refused, headless := 0, 0, 0, 0
+	var reasons []string
+	counts := map[string]int{}
 	for _, m := range sample {
-		switch {
-		case m.Kind == "rejection":
-			rejected++
-		case m.Status == track.StatusHeld:
-			held++
-		case m.Status == track.StatusRejected || m.Status == track.StatusAborted:
-			refused++
-		case m.HeadOpen:
-			headless++
+		r := reasonOf(v.bit, m)
+		if counts[r]++; counts[r] == 1 {
+			reasons = append(reasons, r)
 		}
 	}
-	all := func(n int) bool { return n == len(sample) && n > 0 }
+	slices.SortStableFunc(reasons, func(a, b string) int { return counts[b] - counts[a] })
+	return strings.Join(reasons[:min(3, len(reasons))], "; or ")
+}
+
+// reasonOf says why one message does not show a field.
+func reasonOf(bit hidden, m *track.Message) string {
+	held := m.Status == track.StatusHeld
 	switch {
-	case all(rejected) && v.bit == hidesSubject:
+	case m.Kind == "rejection" && bit == hidesSubject:
 		return "rejected before a subject was sent"
-	case all(rejected) && v.bit == hidesMessageID:
+	case m.Kind == "rejection" && bit == hidesMessageID:
 		return "rejected before a Message-ID was sent"
-	case all(rejected):
+	case m.Kind == "rejection":
 		return "the log line of the rejection does not tell it"
-	case v.bit == hidesSubject:
+	case bit == hidesSubject:
 		return "the log has no Subject line of them: header_checks with INFO would log it"
-	case all(headless):
+	case m.HeadOpen:
 		return "their beginning lies before the log"
-	case v.bit == hidesRecipients && all(held):
+	case bit == hidesRecipients && held:
 		return "held: their recipients are not in the log until they are released"
-	case v.bit == hidesRecipients && all(refused):
+	case bit == hidesRecipients && (m.Status == track.StatusRejected || m.Status == track.StatusAborted):
 		return "never accepted: the log need not name all of their recipients"
-	case v.bit == hidesRecipients:
+	case bit == hidesRecipients && !m.Ended:
+		return "still in the queue when the log ends: recipients are in the log once they were tried"
+	case bit == hidesRecipients:
 		return "not all of their recipients are in the log"
-	case v.bit == hidesMessageID:
+	case bit == hidesMessageID:
 		return "the log has no Message-ID line of them"
-	case v.bit == hidesSender && all(held):
+	case bit == hidesSender && held:
 		return "held: their sender is not in the log until they are released"
-	case v.bit == hidesSender:
+	case bit == hidesSender:
 		return "the log has no line of them that names the sender"
-	case v.bit == hidesClient:
+	case bit == hidesClient:
 		return "the log does not show where they came from"
 	}
 	return "the log has no line of them that tells the size"

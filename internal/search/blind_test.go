@@ -60,7 +60,8 @@ func TestReasons(t *testing.T) {
 		{hidesSender, track.Message{}, "the log has no line of them that names the sender"},
 		{hidesRecipients, track.Message{Status: track.StatusHeld}, "held: their recipients are not in the log until they are released"},
 		{hidesRecipients, track.Message{Status: track.StatusAborted}, "never accepted: the log need not name all of their recipients"},
-		{hidesRecipients, track.Message{}, "not all of their recipients are in the log"},
+		{hidesRecipients, track.Message{Status: track.StatusQueued}, "still in the queue when the log ends: recipients are in the log once they were tried"},
+		{hidesRecipients, track.Message{Ended: true}, "not all of their recipients are in the log"},
 		{hidesClient, track.Message{}, "the log does not show where they came from"},
 		{hidesSize, track.Message{}, "the log has no line of them that tells the size"},
 	} {

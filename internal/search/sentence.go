@@ -86,13 +86,34 @@ func (s sentence) beginning() string {
 	case m.Parent != nil && m.Parent.Relation == track.Bounce:
 		who, why = "Made by "+shown(m.Gateway), " to tell the sender of another message that it could not be delivered"
 	case m.Parent != nil && m.Parent.Relation != track.RelationNone:
-		who, why = "Made by "+shown(m.Gateway), " from another message ("+m.Parent.Relation.String()+")"
+		who = madeBy(m.Parent) + " by " + shown(m.Gateway)
 	case m.HeadOpen:
 		who = "First seen, already under way, by " + shown(m.Gateway)
 	default:
 		who = "Submitted on " + shown(m.Gateway)
 	}
 	return who + " on " + s.when(m.Time) + why
+}
+
+// madeBy tells how a message came out of another of the same fleet.
+func madeBy(parent *track.Relative) string {
+	of, before := "", ""
+	if parent.QueueID != "" {
+		of, before = " "+shown(parent.QueueID), " (before, it was "+shown(parent.QueueID)+")"
+	}
+	switch parent.Relation {
+	case track.Notification:
+		return "Made to tell of the delivery of another message" + of
+	case track.Reinjected:
+		return "Taken back from a content filter" + before
+	case track.Forwarded:
+		return "Forwarded" + before
+	case track.Requeued:
+		return "Put into the queue again" + before
+	case track.Released:
+		return "Released" + before
+	}
+	return "Made from another message" + of
 }
 
 // whole tells the end of a message whose recipients do not matter for it.
@@ -122,6 +143,13 @@ func (s sentence) whole() string {
 		return ", thrown away because of its content" + because
 	case track.StatusQuarantined:
 		return ", put into quarantine" + because
+	case track.StatusExpanded:
+		for _, c := range m.Children {
+			if c.Relation == track.Requeued || c.Relation == track.Reinjected {
+				return ", put into the queue again as " + shown(c.QueueID)
+			}
+		}
+		return ", replaced by other messages"
 	case track.StatusExpired:
 		return ", given up after too long a time" + because
 	}
