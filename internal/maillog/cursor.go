@@ -42,8 +42,8 @@ func (c *cursor) init(p *Parser, nextMID, nextICID func() uint64) {
 
 func (c *cursor) proc() procKey { return procKey{c.o, c.h.PID} }
 
-// begin starts an event of the line. What is not set here is set by emit's
-// caller through add and the fields of c.ev.
+// begin starts an event of the line. Its facts follow with add, and emit hands
+// it over.
 func (c *cursor) begin(k track.Kind) *track.Event {
 	attrs := c.ev.Attrs[:0]
 	c.ev = track.Event{
@@ -66,7 +66,7 @@ func (c *cursor) life(id string) *life {
 	return c.lives.find(c.o.host, id, c.o.instance, false, c.h.Time)
 }
 
-// finish ends the life of an event that says so, for emit.
+// finish ends the life l; the event that says so is being made.
 func (c *cursor) finish(id string, l *life) {
 	c.lives.finish(c.o.host, id, l, c.h.Time)
 }

@@ -26,7 +26,7 @@
 // quoted local parts are skipped as a whole, and what remains ambiguous is told
 // in the comments beside the code.
 //
-// A new dialect is a type beside postfix.go that implements dialect, and one
-// line in the table in parser.go. This package knows nothing of files, tracking
+// A new dialect is a type beside postfix.go that implements dialect, and its
+// name in servers (parser.go). This package knows nothing of files, tracking
 // files or stores; it imports package track and the standard library.
 package maillog
