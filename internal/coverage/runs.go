@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"waybill/internal/store"
 	"waybill/internal/track"
+	"waybill/internal/window"
 )
 
 // Basis says what stands behind a run.
@@ -36,8 +36,8 @@ type piece struct {
 // follow on each other in one source are one. Two pieces of a gateway are one
 // run when the silence between them is no longer than five seconds or than the
 // longest silence inside either; what they make together counts in turn.
-func Runs(sources []store.Source) []Run {
-	byGateway := make(map[string][]store.Source)
+func Runs(sources []window.Source) []Run {
+	byGateway := make(map[string][]window.Source)
 	for _, s := range sources {
 		if s.First != 0 && s.Last >= s.First { // else no line of it had a time
 			byGateway[s.Gateway] = append(byGateway[s.Gateway], s)
@@ -56,8 +56,8 @@ func Runs(sources []store.Source) []Run {
 }
 
 // inSources joins the pieces that touch or overlap within one source.
-func inSources(sources []store.Source) []piece {
-	slices.SortFunc(sources, func(a, b store.Source) int {
+func inSources(sources []window.Source) []piece {
+	slices.SortFunc(sources, func(a, b window.Source) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), cmp.Compare(a.First, b.First), cmp.Compare(a.Last, b.Last))
 	})
 	var out []piece

@@ -14,6 +14,7 @@ import (
 	"waybill/internal/source"
 	"waybill/internal/store"
 	"waybill/internal/track"
+	"waybill/internal/window"
 )
 
 // Taker takes sealed windows over, in the order in which they were made. The
@@ -65,6 +66,9 @@ func (im *Importer) Import(ctx context.Context, paths []string) (*Report, error)
 	if err := im.FS.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("make the incoming queue: %w", err)
 	}
+	if err := im.clean(dir); err != nil {
+		return nil, err
+	}
 	im.numbers()
 	im.marks = make(map[string]source.Marks)
 	rep := &Report{}
@@ -84,6 +88,22 @@ func (im *Importer) Import(ctx context.Context, paths []string) (*Report, error)
 		rep.Files = append(rep.Files, fr)
 	}
 	return rep, nil
+}
+
+// clean removes the windows that an import left open when it was interrupted:
+// nothing of them is in the store, so that their lines are read again.
+func (im *Importer) clean(dir string) error {
+	open, err := window.OpenWindows(im.FS, dir)
+	if err != nil {
+		return fmt.Errorf("look for interrupted imports: %w", err)
+	}
+	for _, name := range open {
+		if err := im.FS.Remove(path.Join(dir, name)); err != nil {
+			return fmt.Errorf("remove an interrupted import: %w", err)
+		}
+		im.Log.Info("Removed what an interrupted import had not finished", "path", path.Join(dir, name))
+	}
+	return nil
 }
 
 // numbers sets where the numbers of lives and connections begin: behind all

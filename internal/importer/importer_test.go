@@ -231,6 +231,30 @@ func TestAFileThatCannotBeReadStopsNoOther(t *testing.T) {
 	}
 }
 
+// TestInterrupted ends an import between two windows: the next one takes what
+// the first had not handed over, and leaves no half window behind.
+func TestInterrupted(t *testing.T) {
+	whole := writeLog(t, "mail.log", genuine(t))
+	want, got := newShelf(t), newShelf(t)
+	want.run(t, 0, whole)
+	if err := got.fs.MkdirAll("queue/mx-a"); err != nil {
+		t.Fatal(err)
+	}
+	w, err := window.Create(got.fs, "queue/mx-a", window.Header{Gateway: "mx-a", Imported: true, Fingerprint: "f"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	got.run(t, 200<<10, whole)
+	sameEvents(t, want, got)
+	if left, err := window.OpenWindows(got.fs, "queue/mx-a"); err != nil || len(left) > 0 {
+		t.Errorf("left open: %v, %v", left, err)
+	}
+}
+
 func TestAnUnknownFormatIsRefused(t *testing.T) {
 	s := newShelf(t)
 	im := &Importer{FS: s.fs, Queue: "queue", Gateway: "mx-a", Format: "qmail", Taker: s, Log: slog.New(slog.DiscardHandler)}
