@@ -2,7 +2,6 @@ package maillog
 
 import (
 	"strings"
-	"time"
 
 	"waybill/internal/track"
 )
@@ -14,7 +13,8 @@ const (
 	maxSameID = 4
 	// linger is how long lines that come after the end still belong to the life:
 	// daemons write to syslog on their own, a line may be overtaken.
-	linger = 10 * time.Second
+	// The store joins the parts of a life by the same measure.
+	linger = track.Straggle
 )
 
 // lifeKey names a queue id. Its string is the table's own copy.
