@@ -88,7 +88,7 @@ func (x *Index) loadFilter(ctx context.Context, tx Tx, k kind) (*filter, error) 
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{ctx: ctx, tx: tx, x: x}
+	r := x.newReader(ctx, tx)
 	defer r.close()
 	f := new(filter)
 	for _, s := range snap.segs {

@@ -246,11 +246,18 @@ func (x *Index) addSegment(ctx context.Context, tx Tx, sw *segmentWriter, ids, f
 
 // reader reads pages in one transaction.
 type reader struct {
-	ctx  context.Context
+	ctx  context.Context // see newReader
 	tx   Tx
 	x    *Index
 	stmt *sql.Stmt
 	once bool // pages are read once and not kept
+}
+
+// newReader returns a reader whose statements are not interrupted when ctx
+// ends: that would cost a goroutine for each, and none takes long. Loops over
+// segments look at ctx.
+func (x *Index) newReader(ctx context.Context, tx Tx) reader {
+	return reader{ctx: context.WithoutCancel(ctx), tx: tx, x: x}
 }
 
 func (r *reader) close() {

@@ -39,7 +39,7 @@ func (x *Index) lookup(ctx context.Context, tx Tx, t uint64) ([]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{ctx: ctx, tx: tx, x: x}
+	r := x.newReader(ctx, tx)
 	defer r.close()
 	var out []int64
 	var ords []uint32
@@ -89,11 +89,11 @@ func (x *Index) Kill(ctx context.Context, tx Tx, rows []int64) (int, error) {
 	}
 	rows = slices.Clone(rows)
 	slices.Sort(rows)
-	r := &reader{ctx: ctx, tx: tx, x: x}
+	r := x.newReader(ctx, tx)
 	defer r.close()
 	killed, ver := 0, int64(0)
 	for _, s := range snap.segs {
-		dead, n, err := s.kill(r, rows)
+		dead, n, err := s.kill(&r, rows)
 		if err != nil {
 			return 0, err
 		}

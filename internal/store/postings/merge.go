@@ -115,7 +115,8 @@ const gone = math.MaxUint32
 
 // mergeSegments replaces segs by one segment of their live rows.
 func (x *Index) mergeSegments(ctx context.Context, tx Tx, segs []*segment) error {
-	m := &merger{reader: reader{ctx: ctx, tx: tx, x: x, once: true}, segs: segs}
+	m := &merger{reader: x.newReader(ctx, tx), segs: segs}
+	m.once = true
 	defer m.close()
 	ids, err := m.number()
 	if err != nil {

@@ -28,7 +28,7 @@ type Scope struct{ Lo, Hi int64 }
 // number under which Add was told the gateway.
 func (x *Index) Candidates(ctx context.Context, tx Tx, q *store.Query, scope Scope, gateway func(string) (int64, bool)) iter.Seq2[Candidate, error] {
 	return func(yield func(Candidate, error) bool) {
-		e := &evaluator{reader: reader{ctx: ctx, tx: tx, x: x}, plan: newPlan(q, gateway)}
+		e := &evaluator{reader: x.newReader(ctx, tx), plan: newPlan(q, gateway)}
 		defer e.close()
 		if e.plan.nothing || scope.Lo >= scope.Hi {
 			return
@@ -38,7 +38,7 @@ func (x *Index) Candidates(ctx context.Context, tx Tx, q *store.Query, scope Sco
 			yield(Candidate{}, err)
 			return
 		}
-		if err := e.merge(snap.segs, scope, yield); err != nil {
+		if err := e.merge(ctx, snap.segs, scope, yield); err != nil {
 			yield(Candidate{}, err)
 		}
 	}
@@ -46,7 +46,7 @@ func (x *Index) Candidates(ctx context.Context, tx Tx, q *store.Query, scope Sco
 
 // merge walks through the segments, newest rows first. A segment is evaluated
 // only when the walk has come to its newest row.
-func (e *evaluator) merge(segs []*segment, scope Scope, yield func(Candidate, error) bool) error {
+func (e *evaluator) merge(ctx context.Context, segs []*segment, scope Scope, yield func(Candidate, error) bool) error {
 	var open []*walk
 	for {
 		var best *walk
@@ -61,7 +61,7 @@ func (e *evaluator) merge(segs []*segment, scope Scope, yield func(Candidate, er
 			if s.first >= scope.Hi || s.last < scope.Lo {
 				continue
 			}
-			if err := e.ctx.Err(); err != nil {
+			if err := ctx.Err(); err != nil {
 				return err
 			}
 			a, err := e.segment(s, scope.Lo, scope.Hi)
@@ -144,7 +144,7 @@ func (b bitset) before(i int) int {
 // Count returns how many rows surely match and how many may (the former
 // included). When the two are equal no row needs to be read.
 func (x *Index) Count(ctx context.Context, tx Tx, q *store.Query, scope Scope, gateway func(string) (int64, bool)) (sure, maybe int, err error) {
-	e := &evaluator{reader: reader{ctx: ctx, tx: tx, x: x}, plan: newPlan(q, gateway)}
+	e := &evaluator{reader: x.newReader(ctx, tx), plan: newPlan(q, gateway)}
 	defer e.close()
 	if e.plan.nothing || scope.Lo >= scope.Hi {
 		return 0, 0, nil
@@ -156,6 +156,9 @@ func (x *Index) Count(ctx context.Context, tx Tx, q *store.Query, scope Scope, g
 	for _, s := range snap.segs {
 		if s.first >= scope.Hi || s.last < scope.Lo {
 			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return 0, 0, err
 		}
 		a, err := e.segment(s, scope.Lo, scope.Hi)
 		if err != nil {
