@@ -38,7 +38,7 @@ func (s *memory) gateway(name string) {
 // log tells of a piece of log that claims [from, to].
 func (s *memory) log(gateway string, from, to, silence track.Stamp) {
 	s.gateway(gateway)
-	s.sources = append(s.sources, store.Source{Gateway: gateway, First: from, Last: to, Silence: int64(silence)})
+	s.sources = append(s.sources, store.Source{ID: fmt.Sprint(len(s.sources)), Gateway: gateway, First: from, Last: to, Silence: int64(silence)})
 }
 
 func (s *memory) Search(ctx context.Context, q *store.Query) iter.Seq2[*track.Message, error] {
