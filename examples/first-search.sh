@@ -13,6 +13,6 @@ run() {
 }
 
 run import --data "$data" "$here/mail.log.gz" "$here/mail-inner.log.gz"
-run search --data "$data" --status bounced,deferred --limit 8
+run search --data "$data" -status:delivered --limit 10
 printf '\nThe store is in %s. Go on with, for example:\n  %s search --data %s sender:@src.test subject:bulk\n  %s search --data %s --help\n' \
 	"$data" "$waybill" "$data" "$waybill" "$data" >&2

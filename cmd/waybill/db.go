@@ -100,7 +100,11 @@ func (p *program) gatewayInfo(ctx context.Context, db *app.Reader, clock render.
 	p.fact("logs", "%s: %s lines parsed, %s passed over on purpose, %s unknown", count(len(sources), "piece", "pieces"),
 		thousands(parsed), thousands(ignored), thousands(unknown))
 	if runs := search.ClaimedRuns(sources); len(runs) > 0 {
-		p.fact("covers", "%s, as its logs claim, with %s", clock.Span(runs[0].From, runs[len(runs)-1].To), count(len(runs)-1, "hole", "holes"))
+		holes := ""
+		if n := len(runs) - 1; n > 0 {
+			holes = ", with " + count(n, "hole", "holes")
+		}
+		p.fact("covers", "%s, as its logs claim%s", clock.Span(runs[0].From, runs[len(runs)-1].To), holes)
 		for i := 1; i < len(runs); i++ {
 			p.fact("", "hole: %s (%s)", clock.Span(runs[i-1].To, runs[i].From), render.Length(runs[i].From.Sub(runs[i-1].To)))
 		}

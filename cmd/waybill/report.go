@@ -160,7 +160,7 @@ func (r *reporter) coverage(ctx context.Context, im *app.Importer) error {
 }
 
 func (r *reporter) total(took time.Duration, next string) {
-	if r.quiet {
+	if r.quiet || r.lines == 0 && r.failed {
 		return
 	}
 	line := fmt.Sprintf("%s, %s lines: %s new, %s updated, in %s",

@@ -85,18 +85,19 @@ func (v *view) writer(out, chatter *term.Stream, a *search.Answer) (render.Write
 // head writes what stands before the messages: the answer in a line, and what
 // an empty one can tell beside it.
 func (v *view) head(out *term.Stream, a *search.Answer) {
-	line := a.Line()
-	switch {
-	case a.Found == 0 && a.Verdict() == search.NotFound, a.Found == 0 && a.Paged:
-		line = out.Style.Bold(line)
-	case len(a.Coverage.Gaps) > 0 || len(a.Coverage.Blind) > 0 || a.Coverage.TimedOut || a.Found == 0:
-		line = out.Style.Warn("▲ ") + out.Style.Bold(line)
-	default:
-		line = out.Style.Bold(line)
+	mark := ""
+	if a.Coverage.TimedOut || len(a.Coverage.Gaps) > 0 || len(a.Coverage.Blind) > 0 || a.Verdict() == search.CannotTell {
+		mark = "▲ "
 	}
-	fmt.Fprintln(out, line)
+	for i, line := range render.Wrap(mark+a.Line(), out.Width, "  ") {
+		if rest, ok := strings.CutPrefix(line, mark); ok && i == 0 && mark != "" {
+			fmt.Fprintln(out, out.Style.Warn(mark)+out.Style.Bold(rest))
+			continue
+		}
+		fmt.Fprintln(out, out.Style.Bold(line))
+	}
 	for _, l := range a.Lines() {
-		fmt.Fprintf(out, "  %s\n", l)
+		fmt.Fprintln(out, strings.Join(render.Wrap("· "+l, max(0, out.Width-2), "  "), "\n"))
 	}
 	if a.Found > 0 {
 		fmt.Fprintln(out)

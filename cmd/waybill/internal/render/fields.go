@@ -163,35 +163,37 @@ func sender(r row) string {
 	return *r.m.Sender
 }
 
-// recipients is the recipient of the row, or for a whole message the first and
-// how many there are beside it.
 func recipients(r row) string {
+	name, more := addressees(r)
+	return name + more
+}
+
+// addressees is the recipient of the row, or for a whole message the first and
+// how many there are beside it.
+func addressees(r row) (name, more string) {
 	if rc := r.recipient(); rc != nil {
-		return rc.Address
+		return rc.Address, ""
 	}
 	var names []string
 	seen := make(map[string]bool, len(r.m.Recipients))
 	for i := range r.m.Recipients {
 		rc := &r.m.Recipients[i]
-		name := rc.Address
-		if rc.Status == track.StatusExpanded && len(r.m.Recipients) > 1 {
+		if rc.Status == track.StatusExpanded && len(r.m.Recipients) > 1 || seen[rc.Address] {
 			continue
 		}
-		if !seen[name] {
-			seen[name] = true
-			names = append(names, name)
-		}
+		seen[rc.Address] = true
+		names = append(names, rc.Address)
 	}
 	n := max(len(names), r.m.RecipientCount)
 	switch {
 	case len(names) == 0 && n > 0:
-		return fmt.Sprintf("(%d, not logged)", n)
+		return fmt.Sprintf("(%d, not logged)", n), ""
 	case len(names) == 0:
-		return ""
+		return "", ""
 	case n > 1:
-		return fmt.Sprintf("%s +%d", names[0], n-1)
+		return names[0], fmt.Sprintf(" +%d", n-1)
 	}
-	return names[0]
+	return names[0], ""
 }
 
 func response(r row) string {

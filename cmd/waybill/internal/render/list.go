@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"waybill/cmd/waybill/internal/term"
+	"waybill/internal/safetext"
 	"waybill/internal/track"
 )
 
@@ -82,7 +83,13 @@ func (l *List) add(r row) {
 	cells := make([]Cell, len(l.fields))
 	for i, f := range l.fields {
 		switch f.name {
-		case "status", "outcome":
+		case "outcome":
+			if r.rcpt < 0 {
+				cells[i] = outcomeCell(r.m)
+				continue
+			}
+			fallthrough
+		case "status":
 			word := f.get(r)
 			s, _ := track.ParseStatus(word)
 			cells[i] = statusCell(s)
@@ -90,6 +97,9 @@ func (l *List) add(r row) {
 			cells[i] = painted(f.get(r), term.Style.Faint)
 		case "queue_id":
 			cells[i] = l.reference(r)
+		case "recipient":
+			name, more := addressees(r)
+			cells[i] = Cell{Text: safetext.Of(name), Keep: more}
 		default:
 			cells[i] = cell(f.get(r))
 		}
@@ -114,6 +124,9 @@ func (l *List) flush(last bool) error {
 	if l.table.widths == nil && !l.named {
 		l.dropIdle(last)
 	}
+	if l.table.widths == nil && last {
+		l.dropDate()
+	}
 	return l.table.Write(l.out)
 }
 
@@ -137,6 +150,26 @@ func (l *List) dropIdle(all bool) {
 		l.table.Rows[n] = cells
 	}
 	l.table.Columns, l.fields = columns, fields
+}
+
+// dropDate leaves only the time of day where all rows are of one day and room
+// is scarce; the answer line names the day.
+func (l *List) dropDate() {
+	const date = len("01-02 ")
+	for i := range l.fields {
+		if l.fields[i].name != "time" || l.clock.Format != shortLocal {
+			continue
+		}
+		first := l.table.Rows[0][i].Text.String()
+		for _, r := range l.table.Rows {
+			if t := r[i].Text.String(); len(t) < date || t[:date] != first[:date] {
+				return
+			}
+		}
+		for _, r := range l.table.Rows {
+			r[i].Text = safetext.Of(r[i].Text.String()[date:])
+		}
+	}
 }
 
 func (l *List) idle(i int, all bool) bool {

@@ -1,6 +1,8 @@
 package render
 
 import (
+	"fmt"
+
 	"waybill/cmd/waybill/internal/term"
 	"waybill/internal/track"
 )
@@ -49,26 +51,57 @@ func statusCell(s track.Status) Cell {
 	return painted(l.symbol+" "+statusWord(s), l.paint)
 }
 
-// Outcome is what became of a message at the end of its chain: the one outcome
-// of all its recipients, those that became others aside, or mixed. A message
-// without recipients has only its own status.
-func Outcome(m *track.Message) track.Status {
-	out := track.StatusNone
+// gravity orders outcomes by how much a person must know of them, the gravest
+// first.
+var gravity = []track.Status{track.StatusBounced, track.StatusExpired, track.StatusRejected, track.StatusUndeliverable, track.StatusDropped,
+	track.StatusDiscarded, track.StatusAborted, track.StatusQuarantined, track.StatusHeld, track.StatusDeferred, track.StatusQueued,
+	track.StatusUnknown, track.StatusNone, track.StatusDelivered, track.StatusVerified}
+
+// outcomeCell shows what became of a whole message. Where recipients differ it
+// is the gravest outcome and how many share it, for "mixed" alone says little.
+func outcomeCell(m *track.Message) Cell {
+	o := Outcome(m)
+	if o != track.StatusMixed {
+		return statusCell(o)
+	}
+	counts, all := outcomes(m)
+	for _, s := range gravity {
+		if n := counts[s]; n > 0 {
+			l := lookOf(s)
+			return painted(fmt.Sprintf("%s %s %d/%d", l.symbol, statusWord(s), n, all), l.paint)
+		}
+	}
+	return statusCell(o)
+}
+
+// outcomes counts the recipients of a message by what became of them.
+func outcomes(m *track.Message) (counts map[track.Status]int, all int) {
+	counts = make(map[track.Status]int)
 	for i := range m.Recipients {
 		o := m.Recipients[i].Outcome
 		if o == track.StatusNone {
 			o = m.Recipients[i].Status
 		}
-		if o == track.StatusExpanded {
-			continue
+		if o != track.StatusExpanded {
+			counts[o]++
+			all++
 		}
-		if out != track.StatusNone && out != o {
-			return track.StatusMixed
-		}
-		out = o
 	}
-	if out == track.StatusNone {
+	return counts, all
+}
+
+// Outcome is what became of a message at the end of its chain: the one outcome
+// of all its recipients, those that became others aside, or mixed. A message
+// without recipients has only its own status.
+func Outcome(m *track.Message) track.Status {
+	counts, _ := outcomes(m)
+	switch len(counts) {
+	case 0:
 		return m.Status
+	case 1:
+		for s := range counts {
+			return s
+		}
 	}
-	return out
+	return track.StatusMixed
 }

@@ -38,18 +38,9 @@ func (s *story) wrapped(paint func(string) string, text string) {
 	if limit <= 0 || limit > 100 {
 		limit = 100
 	}
-	line := ""
-	for word := range strings.FieldsSeq(safetext.Of(text).String()) {
-		if line != "" && safetext.Width(line)+1+safetext.Width(word) > limit {
-			s.b.WriteString(paint(line) + "\n")
-			line = ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
+	for _, line := range Wrap(text, limit, "") {
+		s.b.WriteString(paint(line) + "\n")
 	}
-	s.b.WriteString(paint(line) + "\n")
 }
 
 func (s *story) heading(text string) {
@@ -182,11 +173,41 @@ func (s *story) relations() {
 	}
 	s.heading("Related messages")
 	if r := s.m.Parent; r != nil {
-		fmt.Fprintf(s.b, "  this is a %s of %s\n", r.Relation, safetext.Of(relativeText(*r)))
+		fmt.Fprintf(s.b, "  %s %s\n", fromParent(r.Relation), safetext.Of(relativeText(*r)))
 	}
 	for _, r := range s.m.Children {
-		fmt.Fprintf(s.b, "  %s: %s\n", r.Relation, safetext.Of(relativeText(r)))
+		fmt.Fprintf(s.b, "  %s %s\n", toChild(r.Relation), safetext.Of(relativeText(r)))
 	}
+}
+
+// fromParent says what this message is to the one that is named behind it.
+func fromParent(r track.Relation) string {
+	switch r {
+	case track.Bounce:
+		return "bounce of"
+	case track.Notification:
+		return "notification about"
+	case track.Reinjected:
+		return "came back from a content filter, was"
+	case track.Copy:
+		return "copy of"
+	}
+	return r.String() + " from"
+}
+
+// toChild says what the message that is named behind it is to this one.
+func toChild(r track.Relation) string {
+	switch r {
+	case track.Bounce:
+		return "bounce sent:"
+	case track.Notification:
+		return "notification sent:"
+	case track.Reinjected:
+		return "came back from a content filter as"
+	case track.Copy:
+		return "copied to"
+	}
+	return r.String() + " as"
 }
 
 func relativeText(r track.Relative) string {
@@ -207,15 +228,54 @@ func (s *story) events() {
 	if len(s.m.Events) == 0 {
 		return
 	}
-	s.heading("Lines")
+	layout, title := "2006-01-02 15:04:05.999999", "Lines"
+	if day := s.oneDay(); day != "" && s.clock.Format != RFC3339 {
+		layout, title = "15:04:05.999999", "Lines of "+day
+	} else if s.clock.Format == RFC3339 {
+		layout = "2006-01-02T15:04:05.999999Z07:00"
+	}
+	s.heading(title)
 	var before track.Stamp
 	for _, e := range s.m.Events {
 		if d := e.Time.Sub(before); before != 0 && e.Time != 0 && d > pause {
 			fmt.Fprintf(s.b, "  %s\n", s.style.Faint("⋮ "+Length(d)))
 		}
+		clock := ""
 		if e.Time != 0 {
 			before = e.Time
+			clock = e.Time.Time().In(s.clock.Zone).Format(layout)
 		}
-		fmt.Fprintf(s.b, "  %s  %s  %s\n", s.style.Faint(s.clock.Exact(e.Time)), safetext.Of(e.Text), s.style.Faint(safetext.Of(e.Source).String()))
+		s.line(clock, e.Text, e.Source)
 	}
+}
+
+// line writes a line of the log behind its time. On a terminal it is broken so
+// that times stand alone in their column.
+func (s *story) line(clock, text, source string) {
+	indent := 2 + len(clock) + 2
+	lines := []string{safetext.Of(text).String()}
+	if s.width > indent+30 {
+		lines = Wrap(text, s.width-indent, "")
+	}
+	where := safetext.Of(source).String()
+	last := lines[len(lines)-1]
+	if s.width > 0 && indent+safetext.Width(last)+2+safetext.Width(where) > s.width {
+		lines = append(lines, s.style.Faint(where))
+	} else {
+		lines[len(lines)-1] = last + "  " + s.style.Faint(where)
+	}
+	fmt.Fprintf(s.b, "  %s  %s\n", s.style.Faint(clock), strings.Join(lines, "\n"+strings.Repeat(" ", indent)))
+}
+
+// oneDay is the day of all events, "" when they are of several.
+func (s *story) oneDay() string {
+	day := ""
+	for _, e := range s.m.Events {
+		d := e.Time.Time().In(s.clock.Zone).Format(time.DateOnly)
+		if e.Time == 0 || day != "" && d != day {
+			return ""
+		}
+		day = d
+	}
+	return day
 }

@@ -14,6 +14,7 @@ const gap = "  "
 // Cell is one field of a table: safe text and how it is painted.
 type Cell struct {
 	Text  safetext.Text
+	Keep  string                          // stands behind Text and is not cut with it
 	Paint func(term.Style, string) string // nil: as it is
 }
 
@@ -67,9 +68,9 @@ func (t *Table) line(b *strings.Builder, row []Cell, style term.Style) {
 		if i > 0 {
 			b.WriteString(gap)
 		}
-		text := c.Text.Short(t.widths[i])
-		space := strings.Repeat(" ", max(0, t.widths[i]-text.Width()))
-		shown := text.String()
+		text := c.Text.Short(t.widths[i] - len(c.Keep))
+		space := strings.Repeat(" ", max(0, t.widths[i]-text.Width()-len(c.Keep)))
+		shown := text.String() + c.Keep
 		if c.Paint != nil {
 			shown = c.Paint(style, shown)
 		}
@@ -92,7 +93,7 @@ func (t *Table) layout(limit int) []int {
 	for i, c := range t.Columns {
 		w[i] = safetext.Width(c.Head)
 		for _, row := range t.Rows {
-			w[i] = max(w[i], row[i].Text.Width())
+			w[i] = max(w[i], row[i].Text.Width()+len(row[i].Keep))
 		}
 	}
 	if limit <= 0 {
