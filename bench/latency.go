@@ -108,9 +108,8 @@ func diskUse(dir string) (int64, error) {
 // fill imports a log of as many messages as asked for and says what the store
 // takes per message.
 func fill(ctx context.Context, o options, out io.Writer) (string, error) {
-	log, data := filepath.Join(o.dir, "store.log"), filepath.Join(o.dir, "store")
-	const perMessage = 1335 // bytes of log, see docs/benchmarks.md
-	made, err := makeLog(log, o.template, int64(o.messages)*perMessage, o.seed+1)
+	data := filepath.Join(o.dir, "store")
+	logs, bytes, err := makeDays(o.dir, o.template, o.messages, o.seed+1)
 	if err != nil {
 		return "", err
 	}
@@ -118,13 +117,16 @@ func fill(ctx context.Context, o options, out io.Writer) (string, error) {
 		return "", err
 	}
 	c := contender{name: "waybill import", command: []string{o.waybill, "import", "--quiet", "--data", data, "--gateway", "mx-a",
-		"--log-tz", "UTC", "--year", "2026", log}}
+		"--log-tz", "UTC", "--year", strconv.Itoa(templateYear)}}
+	c.command = append(c.command, logs...)
 	took, err := c.once(ctx)
 	if err != nil {
 		return "", err
 	}
-	if err := os.Remove(log); err != nil {
-		return "", err
+	for _, log := range logs {
+		if err := os.Remove(log); err != nil {
+			return "", err
+		}
 	}
 	n, err := countMessages(ctx, data)
 	if err != nil {
@@ -134,7 +136,7 @@ func fill(ctx context.Context, o options, out io.Writer) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprintf(out, "\nStore: %d messages and rejections from %.0f MB of log over %.0f days, imported in %.0f s (peak %d MB), %d bytes a message on disk.\n\n",
-		n, float64(made.Bytes)/1e6, made.Last.Sub(made.First).Hours()/24, took.Wall.Seconds(), took.RSS/1e6, size/int64(max(n, 1)))
+	fmt.Fprintf(out, "\nStore: %d messages and rejections from %.0f MB of log in %d files, a day each, imported in %.0f s (peak %d MB), %d bytes a message on disk.\n\n",
+		n, float64(bytes)/1e6, len(logs), took.Wall.Seconds(), took.RSS/1e6, size/int64(max(n, 1)))
 	return data, nil
 }

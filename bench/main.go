@@ -6,6 +6,7 @@
 //	bench store           fill a store and search it
 //	bench search DATA     search a store that is there
 //	bench parse LOG       lines to events only, on one core
+//	bench import LOG DATA import in this process, for profiles
 package main
 
 import (
@@ -33,6 +34,7 @@ type options struct {
 	dir      string
 	waybill  string
 	profile  string
+	heap     string
 }
 
 func main() {
@@ -52,7 +54,8 @@ func run() (err error) {
 	flag.Uint64Var(&o.seed, "seed", 1, "seed of the input")
 	flag.StringVar(&o.dir, "dir", "", "directory for the input and the stores (default: a temporary one)")
 	flag.StringVar(&o.waybill, "waybill", "", "program to measure (default: built from this tree)")
-	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of parse or search")
+	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of parse, import or search")
+	flag.StringVar(&o.heap, "heapprofile", "", "write a heap profile of import")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -79,9 +82,11 @@ func run() (err error) {
 		return json.NewEncoder(os.Stdout).Encode(p)
 	case "search":
 		return latency(ctx, flag.Arg(1), o.queries, os.Stdout)
+	case "import":
+		return importHere(ctx, flag.Arg(1), flag.Arg(2), o.heap, os.Stderr)
 	case "", "versus", "store":
 	default:
-		return fmt.Errorf("%q is not versus, store, search or parse", what)
+		return fmt.Errorf("%q is not versus, store, search, parse or import", what)
 	}
 	if o.dir == "" {
 		if o.dir, err = os.MkdirTemp("", "waybill-bench-"); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -43,6 +44,8 @@ func (c contender) once(ctx context.Context) (cost, error) {
 		defer f.Close()
 		cmd.Stdin = f
 	}
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	cmd.Env = append(os.Environ(), "TERM=dumb")
 	start := time.Now()
 	err := cmd.Run()
@@ -51,7 +54,7 @@ func (c contender) once(ctx context.Context) (cost, error) {
 		return cost{}, fmt.Errorf("%s: %w", c.name, err)
 	}
 	if err != nil && !slices.Contains(c.codes, cmd.ProcessState.ExitCode()) {
-		return cost{}, fmt.Errorf("%s: %w", c.name, err)
+		return cost{}, fmt.Errorf("%s: %w: %.500s", c.name, err, said.Bytes())
 	}
 	u := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	return cost{wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), u.Maxrss * 1024}, nil

@@ -151,7 +151,9 @@ var classes = []class{
 		return quoted("subject:^", m.Subject[:min(8, len(m.Subject))])
 	}),
 	fixed("contains, nothing found", 15, "subject:qzxjkv", "recipient:qqqq@", "message-id:zzzzzz"),
-	of("two characters", 0, func(m *track.Message, _ *rand.Rand) string { return quoted("subject:", m.Subject[:min(2, len(m.Subject))]) }),
+	of("two characters", 0, func(m *track.Message, _ *rand.Rand) string {
+		return quoted("subject:", m.Subject[:min(2, len(m.Subject))])
+	}),
 	of("domain", 20, func(m *track.Message, _ *rand.Rand) string { return domainOf("sender:@", sender(m)) }),
 	fixed("subdomains", 20, "sender:.src.test", "recipient:.ok.test", "recipient:.hard.test"),
 	of("client network", 20, func(m *track.Message, _ *rand.Rand) string {

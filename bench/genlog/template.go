@@ -57,6 +57,17 @@ func (t *Template) Span() time.Duration { return t.span }
 // Lines is the number of lines.
 func (t *Template) Lines() int { return len(t.lines) }
 
+// Messages is about the number of messages: that of its queue ids.
+func (t *Template) Messages() int {
+	n := 0
+	for i := range t.values {
+		if t.values[i].kind == queueID {
+			n++
+		}
+	}
+	return n
+}
+
 // ErrTemplate is returned for a log that cannot serve as a template.
 var ErrTemplate = errors.New("not a Postfix log with traditional time stamps")
 

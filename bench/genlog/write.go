@@ -11,6 +11,7 @@ import (
 type Options struct {
 	Bytes int64         // stop after the line that reaches this size; 0: after Copies
 	Max   int           // copies at most; 0: no limit
+	From  int           // number of the first copy, to write one log in several pieces
 	Start time.Time     // of the first copy; zero: the template's
 	Step  time.Duration // from one copy to the next; at least the template's span and a second
 	Seed  uint64
@@ -32,11 +33,11 @@ func (t *Template) Write(w io.Writer, o Options) (Made, error) {
 	if start.IsZero() {
 		start = t.start
 	}
-	made := Made{First: start}
+	made := Made{First: start.Add(time.Duration(o.From) * step)}
 	out := bufio.NewWriterSize(w, 1<<20)
 	values := make([]string, len(t.values))
 	pcg := rand.NewPCG(0, 0)
-	for n := 0; o.Max == 0 || n < o.Max; n++ {
+	for n := o.From; o.Max == 0 || n < o.From+o.Max; n++ {
 		m := maker{
 			seed:  o.Seed,
 			pcg:   pcg,
