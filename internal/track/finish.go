@@ -113,6 +113,8 @@ func (f *folder) statusAlone() Status {
 		return StatusExpired
 	case f.removed:
 		return StatusUnknown
+	case m.KindBits&^(1<<MessageID|1<<MessageNote) == 0:
+		return StatusUnknown // a bounce that was begun and given up says no more than this
 	case m.Phase >= PhaseStart:
 		return StatusQueued
 	}

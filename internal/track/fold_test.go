@@ -38,6 +38,7 @@ func TestFoldStatus(t *testing.T) {
 		blind  bool // recipients
 	}{
 		{"no line but the client", start[:1], StatusQueued, nil, true},
+		{"a bounce that was given up", []Event{ev(1, MessageID, "id", "<a@b>")}, StatusUnknown, nil, true},
 		{"in the queue", queued("1"), StatusQueued, nil, true},
 		{"delivered", append(queued("1"), ev(3, RecipientDelivery, "to", "x@y", "status", "delivered"), ev(3, MessageRemoved)),
 			StatusDelivered, map[string]Status{"x@y||": StatusDelivered}, false},
