@@ -69,27 +69,35 @@ func (c *cutter) show(items []source.Item) {
 	}
 	before := c.parser.Stats()
 	for _, it := range items {
-		c.parser.Line(it.Text, it.Number, it.Offset, func(*track.Event) {})
+		c.parser.Line(it.Text, it.Number, it.Offset, c.reach)
 	}
 	c.base = plus(c.base, before, c.parser.Stats())
+}
+
+// reach widens the span of the piece to the time of an event.
+func (c *cutter) reach(e *track.Event) {
+	p := &c.piece
+	if e.Time == 0 || e.Uncertain {
+		return
+	}
+	if p.First == 0 || e.Time < p.First {
+		p.First = e.Time
+	}
+	p.Last = max(p.Last, e.Time)
 }
 
 // event takes one event of the line that is being read.
 func (c *cutter) event(e *track.Event) {
 	e.Source = 0
 	if t := e.Time; t != 0 && !e.Uncertain {
-		p := &c.piece
 		if c.first == 0 {
 			c.first = t
 		}
-		if p.First == 0 || t < p.First {
-			p.First = t
+		if p := &c.piece; p.Last != 0 {
+			p.Silence = max(p.Silence, int64(t-p.Last))
 		}
-		if p.Last != 0 && int64(t-p.Last) > p.Silence {
-			p.Silence = int64(t - p.Last)
-		}
-		p.Last = max(p.Last, t)
 	}
+	c.reach(e)
 	err := c.w.Append(e)
 	switch {
 	case err == nil:

@@ -143,6 +143,7 @@ func (r *reading) end(ctx context.Context) error {
 		return nil
 	}
 	c := r.cut
+	c.show(r.context) // the piece reaches to its last line, whoever took it
 	c.piece.Waiting = r.rep.Waiting
 	c.tally()
 	if err := c.cut(ctx); err != nil {
