@@ -40,7 +40,7 @@ func (s *DB) Ingest(ctx context.Context, b *store.Batch) (store.Ingested, error)
 	}
 	s.wmu.Lock()
 	defer s.wmu.Unlock()
-	in := &ingest{db: s, graph: newGraph(s), labelOf: make(map[string]uint32)}
+	in := &ingest{db: s, graph: newGraph(s, s.wr.filters), labelOf: make(map[string]uint32)}
 	err := in.run(ctx, b)
 	in.graph.close()
 	if err != nil {
@@ -71,6 +71,7 @@ func (in *ingest) run(ctx context.Context, b *store.Batch) error {
 	if len(in.windows) == 0 && len(in.db.wr.pending) == 0 {
 		return nil
 	}
+	in.graph.pending = in.db.wr.pending
 	in.describe()
 	if err := in.group(ctx); err != nil {
 		return fmt.Errorf("join fragments: %w", err)

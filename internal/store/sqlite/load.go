@@ -16,15 +16,15 @@ import (
 // graph holds the messages that a batch touches: those it makes or changes,
 // and those of the store that had to be looked at.
 type graph struct {
-	db    *DB
-	nodes map[rowKey]*node   // of the store; those that are gone included
-	batch []*node            // made or changed by fragments of this batch
-	byID  map[string][]*node // batch by queue id
-	wants map[string][]*node // batch by the queue ids that their links name
-	open  map[int]*openDay   // days that are being read; nil: no such day
-	days  []int              // days that had a file when the batch began
-	// filters are the indexes whose filters are in memory; nil in a reader, which
-	// has none.
+	db      *DB
+	nodes   map[rowKey]*node   // of the store; those that are gone included
+	batch   []*node            // made or changed by fragments of this batch
+	byID    map[string][]*node // batch by queue id
+	wants   map[string][]*node // batch by the queue ids that their links name
+	open    map[int]*openDay   // days that are being read; nil: no such day
+	pending []rowKey           // messages whose relations an earlier crash left undone
+	days    []int              // days that had a file when the batch began
+	// filters are the indexes whose filters are in memory; nil in a reader.
 	filters map[filterKey]*postings.Index
 	blk     map[blockKey]events // blocks that were read last
 	order   []blockKey
@@ -51,13 +51,10 @@ type events [][]track.Event
 // maxBlocks bounds the blocks that are kept unpacked.
 const maxBlocks = 32
 
-func newGraph(s *DB) *graph {
-	g := &graph{db: s, nodes: make(map[rowKey]*node), byID: make(map[string][]*node), wants: make(map[string][]*node),
-		open: make(map[int]*openDay), blk: make(map[blockKey]events)}
-	if s.wr != nil {
-		g.filters = s.wr.filters
-	}
-	return g
+// newGraph returns a graph; filters are the writer's, nil in a reader.
+func newGraph(s *DB, filters map[filterKey]*postings.Index) *graph {
+	return &graph{db: s, nodes: make(map[rowKey]*node), byID: make(map[string][]*node), wants: make(map[string][]*node),
+		open: make(map[int]*openDay), blk: make(map[blockKey]events), filters: filters}
 }
 
 // close gives the days back.
@@ -234,13 +231,18 @@ func (g *graph) block(ctx context.Context, k blockKey) (events, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.keep(k, b)
+	return b, nil
+}
+
+// keep keeps a block in memory, in the place of the one that was read first.
+func (g *graph) keep(k blockKey, b events) {
 	if len(g.order) >= maxBlocks {
 		delete(g.blk, g.order[0])
 		g.order = g.order[1:]
 	}
 	g.blk[k] = b
 	g.order = append(g.order, k)
-	return b, nil
 }
 
 // readBlock reads a whole block of events.

@@ -40,8 +40,7 @@ func (s *DB) lookup(ctx context.Context, id string) (*graph, *node, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	g := newGraph(s)
-	g.filters = nil // they are the writer's
+	g := newGraph(s, nil)
 	g.days = days
 	for range maxForwards {
 		n, err := g.load(ctx, k)

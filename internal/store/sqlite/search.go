@@ -266,3 +266,6 @@ func (s *DB) countDay(ctx context.Context, d *day, q *store.Query, scope posting
 	}
 	return n, nil
 }
+
+// everyRow matches all there is.
+var everyRow = &store.Query{Rejections: true}

@@ -44,7 +44,7 @@ func (g *graph) settle(ctx context.Context) error {
 			}
 		}
 	}
-	for _, k := range g.db.wr.pending {
+	for _, k := range g.pending {
 		n, err := g.load(ctx, k)
 		if err != nil {
 			return err
@@ -71,7 +71,7 @@ func (g *graph) settle(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		pending := slices.Contains(g.db.wr.pending, n.key)
+		pending := slices.Contains(g.pending, n.key)
 		if !changed && !pending {
 			continue
 		}

@@ -28,9 +28,9 @@ func stopAt(n int) func(string) error {
 	}
 }
 
-// spread is a batch that touches several days at once: a message that moves to
+// Spread is a batch that touches several days at once: a message that moves to
 // an earlier day, relations across days, new messages in each.
-func spread() (before, batch []store.Window) {
+func Spread() (before, batch []store.Window) {
 	half := 12 * 3600.0
 	l := NewLog("mx-a", "5A5A1", 900).Client(At(half-10), "192.0.2.7", "").ID(At(half-10), "<x@y.test>").Sender(At(half+9), "a@b.test", 10, 1).
 		Deliver(At(half+15), "bob@ok.test", "127.0.0.1[127.0.0.1]:10025", track.StatusDelivered, "250 ok: queued as AAAA1").Removed(At(half + 16))
@@ -52,7 +52,7 @@ func (e Engine) crashes(t *testing.T) {
 	if e.OpenStepping == nil {
 		t.Skip("the engine has no steps")
 	}
-	before, batch := spread()
+	before, batch := Spread()
 	for n := 1; ; n++ {
 		done := false
 		for _, reopen := range []bool{false, true} {
@@ -78,7 +78,7 @@ func (e Engine) crashes(t *testing.T) {
 				s = e.Open(t, dir)
 			}
 			take(t, s, o, batch...)
-			same(t, s, o)
+			Same(t, s, o)
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -121,7 +121,7 @@ func (e Engine) crashesAnywhere(t *testing.T) {
 		}
 		s := e.Open(t, dir)
 		defer s.Close()
-		same(failer{t, rt}, s, o)
+		Same(failer{t, rt}, s, o)
 	})
 }
 
@@ -132,7 +132,7 @@ func (e Engine) killed(t *testing.T) {
 	if e.OpenStepping == nil {
 		t.Skip("the engine has no steps")
 	}
-	before, batch := spread()
+	before, batch := Spread()
 	if spec := os.Getenv("WAYBILL_STORETEST_KILL"); spec != "" {
 		at, dir, _ := strings.Cut(spec, " ")
 		n, err := strconv.Atoi(at)
@@ -164,7 +164,7 @@ func (e Engine) killed(t *testing.T) {
 		}
 		s = e.Open(t, dir)
 		take(t, s, o, batch...)
-		same(t, s, o)
+		Same(t, s, o)
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -206,7 +206,7 @@ func (e Engine) full(t *testing.T) {
 	}
 	dir, o := t.TempDir(), NewOracle()
 	s := e.OpenSmall(t, dir)
-	ws := corpus(2000)
+	ws := Corpus(2000)
 	taken := 0
 	for ; taken < len(ws); taken++ {
 		_, err := s.Ingest(t.Context(), &store.Batch{Windows: ws[taken : taken+1]})
@@ -221,12 +221,12 @@ func (e Engine) full(t *testing.T) {
 	if taken == 0 || taken == len(ws) {
 		t.Fatalf("%d of %d windows fitted", taken, len(ws))
 	}
-	same(t, s, o)
+	Same(t, s, o)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	s = e.open(t, dir)
-	same(t, s, o)
+	Same(t, s, o)
 	take(t, s, o, ws[taken:taken+20]...)
-	same(t, s, o)
+	Same(t, s, o)
 }

@@ -58,7 +58,7 @@ func (e Engine) everyOrder(t *testing.T, ws []store.Window) {
 			s, o := e.open(t, t.TempDir()), NewOracle()
 			for _, i := range order {
 				take(t, s, o, ws[i])
-				same(t, s, o)
+				Same(t, s, o)
 			}
 		})
 	})
@@ -91,7 +91,7 @@ func (e Engine) idsResolve(t *testing.T) {
 	ids := map[string]bool{}
 	for _, i := range []int{2, 1, 0} {
 		take(t, s, o, ws[i])
-		same(t, s, o)
+		Same(t, s, o)
 		ids[one(t, s, "5A5A1").ID] = true
 	}
 	now := one(t, s, "5A5A1").ID
@@ -126,10 +126,10 @@ func (e Engine) anyOrder(t *testing.T) {
 			o.Take(b)
 			order = order[n:]
 			if rapid.Bool().Draw(rt, "look") {
-				same(failer{t, rt}, s, o)
+				Same(failer{t, rt}, s, o)
 			}
 		}
-		same(failer{t, rt}, s, o)
+		Same(failer{t, rt}, s, o)
 	})
 }
 

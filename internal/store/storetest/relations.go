@@ -28,7 +28,7 @@ func (e Engine) relationsInside(t *testing.T) {
 		s, o := e.open(t, t.TempDir()), NewOracle()
 		for _, w := range ws {
 			take(t, s, o, w)
-			same(t, s, o)
+			Same(t, s, o)
 		}
 		parent, child := one(t, s, "AAAA1"), one(t, s, "BBBB1")
 		want := track.Relative{ID: child.ID, Gateway: "a", QueueID: "BBBB1", Relation: track.Reinjected}
@@ -48,7 +48,7 @@ func (e Engine) relationsBetween(t *testing.T) {
 		s, o := e.open(t, t.TempDir()), NewOracle()
 		for _, i := range order {
 			take(t, s, o, ws[i])
-			same(t, s, o)
+			Same(t, s, o)
 		}
 		parent, child, next := one(t, s, "AAAA1"), one(t, s, "BBBB1"), one(t, s, "CCCC1")
 		if got := parent.Recipients[0].Outcome; got != track.StatusBounced {
@@ -70,7 +70,7 @@ func (e Engine) lateBounce(t *testing.T) {
 	p, c, n := chain(track.StatusDeferred)
 	n.Events = n.Events[:len(n.Events)-1] // not removed yet
 	take(t, s, o, Window("p", "a", p.Events...), Window("c", "a", c.Events...), Window("n", "b", n.Events...))
-	same(t, s, o)
+	Same(t, s, o)
 	bounced := &store.Query{All: []store.Cond{{Any: []store.Term{{Field: store.FieldStatus, Op: store.OpIs, Status: track.StatusBounced}}}}}
 	if got := all(t, s, bounced); len(got) != 0 {
 		t.Errorf("bounced too early: %v", got)
@@ -80,7 +80,7 @@ func (e Engine) lateBounce(t *testing.T) {
 	if got := take(t, s, o, Window("late", "b", late.Events...)); got != (store.Ingested{Updated: 1}) {
 		t.Errorf("Ingest = %+v", got)
 	}
-	same(t, s, o)
+	Same(t, s, o)
 	if got := all(t, s, bounced); len(got) != 3 {
 		t.Errorf("%d messages bounced, want 3", len(got))
 	}
@@ -94,7 +94,7 @@ func (e Engine) lateBounce(t *testing.T) {
 	}
 	bounce := NewLog("mx-b", "DDDD1", 9).ID(At(5*day), "<b@mx-b>").Sender(At(5*day), "", 10, 1)
 	take(t, s, o, Window("bounce", "b", bounce.Events...))
-	same(t, s, o)
+	Same(t, s, o)
 	if b := one(t, s, "DDDD1"); b.Parent == nil || b.Parent.QueueID != "CCCC1" || b.Parent.Relation != track.Bounce {
 		t.Errorf("parent of the bounce: %+v", b.Parent)
 	}
@@ -104,7 +104,7 @@ func (e Engine) rejections(t *testing.T) {
 	s, o := e.open(t, t.TempDir()), NewOracle()
 	events := append(simple("h", "AAAA1", 1, 0).Events, Rejection("h", At(1), "203.0.113.9", "spam@x.test", "bob@ok.test")...)
 	take(t, s, o, Window("w", "gw", events...))
-	same(t, s, o)
+	Same(t, s, o)
 	if got := all(t, s, &store.Query{}); len(got) != 1 || got[0].Kind != "" {
 		t.Errorf("a search that does not ask for rejections found %v", got)
 	}

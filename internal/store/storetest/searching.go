@@ -13,8 +13,8 @@ import (
 	"waybill/internal/track"
 )
 
-// corpus fills a store with messages that differ in what can be searched.
-func corpus(n int) []store.Window {
+// Corpus fills a store with messages that differ in what can be searched.
+func Corpus(n int) []store.Window {
 	var ws []store.Window
 	for i := 0; i < n; i += 10 {
 		var events []track.Event
@@ -104,8 +104,8 @@ func drawTerm(t *rapid.T) store.Term {
 func (e Engine) searchBrute(t *testing.T) {
 	const n = 300
 	s, o := e.open(t, t.TempDir()), NewOracle()
-	take(t, s, o, corpus(n)...)
-	same(t, s, o)
+	take(t, s, o, Corpus(n)...)
+	Same(t, s, o)
 	rapid.Check(t, func(rt *rapid.T) {
 		q := drawQuery(rt, n)
 		want := map[string]int{}
@@ -139,7 +139,7 @@ func (e Engine) searchBrute(t *testing.T) {
 // there at the start comes exactly once.
 func (e Engine) pages(t *testing.T) {
 	s := e.open(t, t.TempDir())
-	ws := corpus(300)
+	ws := Corpus(300)
 	take(t, s, nil, ws[:len(ws)/2]...)
 	first := all(t, s, everything())
 	rest := ws[len(ws)/2:]
@@ -177,7 +177,7 @@ func (e Engine) readersWhileWriting(t *testing.T) {
 	}
 	dir := t.TempDir()
 	w := e.open(t, dir)
-	ws := corpus(150)
+	ws := Corpus(150)
 	take(t, w, nil, ws[0])
 	r := e.OpenReader(t, dir)
 	t.Cleanup(func() {

@@ -110,8 +110,8 @@ func compareViews(a, b view) int {
 // everything is a query that matches all rows.
 func everything() *store.Query { return &store.Query{Rejections: true} }
 
-// same fails the test unless the store holds what the oracle says.
-func same(t testing.TB, s store.Store, o *Oracle) {
+// Same fails the test unless the store holds what the oracle says.
+func Same(t testing.TB, s store.Store, o *Oracle) {
 	t.Helper()
 	var want, got []view
 	for _, k := range o.Messages() {
@@ -207,7 +207,7 @@ func (e Engine) oneMessage(t *testing.T) {
 	if n != (store.Ingested{New: 1}) {
 		t.Errorf("Ingest = %+v", n)
 	}
-	same(t, s, o)
+	Same(t, s, o)
 	m := one(t, s, "4BZk9f0Q2Vz1qz")
 	if m.Status != track.StatusDelivered || m.Recipients[0].Outcome != track.StatusDelivered {
 		t.Errorf("status %s, outcome %s", m.Status, m.Recipients[0].Outcome)
@@ -254,5 +254,5 @@ func (e Engine) twice(t *testing.T) {
 	if n := take(t, s, o, w, Window("w2", "gw", simple("h", "AAAA2", 2, 5).Events...)); n != (store.Ingested{New: 1, Skipped: 1}) {
 		t.Errorf("after reopening: %+v", n)
 	}
-	same(t, s, o)
+	Same(t, s, o)
 }
