@@ -229,12 +229,7 @@ func (b *Builder) value(m *track.Message, s space) {
 // valueOf adds the value that was folded last.
 func (b *Builder) valueOf(s space, sb *spaceBuilder) {
 	f, v := spaceFields[s], b.fold
-	var t uint64
-	if s == spaceClient {
-		t = clientTerm(string(v))
-	} else {
-		t = hashBytes(s.values(), v)
-	}
+	t := valueTerm(s, v)
 	if s == spaceClient && isV4(t) && bytes.IndexByte(v, ':') >= 0 {
 		b.overflow(f) // a mapped address: the text of the value is that of the plain one
 		a, _ := store.ParseClient(string(v))
@@ -270,9 +265,6 @@ func (sb *spaceBuilder) sharesV6(t uint64, v []byte, fresh bool) bool {
 	}
 	return sb.v6[t] != h
 }
-
-// domainOf is what is behind the last @, the whole text when there is none.
-func domainOf(addr []byte) []byte { return addr[bytes.LastIndexByte(addr, '@')+1:] }
 
 var dot = []byte{'.'}
 

@@ -163,7 +163,11 @@ func (sc *scratch) emit(sw *segmentWriter, slots []slot, bound int) {
 		for j < len(sc.order) && kindOf(slots[sc.order[j]].key) == k {
 			j++
 		}
-		sw.kind(orderOf(j-i, slots[sc.order[i]].key, slots[sc.order[j-1]].key), bound)
+		var order termOrder
+		for _, o := range sc.order[i:j] {
+			order.add(slots[o].key)
+		}
+		sw.kind(order.order(), bound)
 		for _, o := range sc.order[i:j] {
 			s := &slots[o]
 			sw.add(s.key, sc.lists[sc.start[o]-s.count:sc.start[o]])
@@ -188,7 +192,13 @@ func (sc *scratch) emitKeys(sw *segmentWriter, keys []keyed, order []uint32, n i
 		slices.SortFunc(keys, func(a, b keyed) int { return cmp.Compare(a.ord, b.ord) })
 	}
 	sc.sortKeys(keys)
-	sw.kind(orderOf(len(keys), keys[0].term, keys[len(keys)-1].term), n)
+	var to termOrder
+	for i := range keys {
+		if i == 0 || keys[i].term != keys[i-1].term {
+			to.add(keys[i].term)
+		}
+	}
+	sw.kind(to.order(), n)
 	for i := 0; i < len(keys); {
 		t := keys[i].term
 		sc.lists = sc.lists[:0]

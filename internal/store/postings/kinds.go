@@ -1,6 +1,7 @@
 package postings
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 	"net/netip"
@@ -92,28 +93,64 @@ var textFields = [...]struct {
 const (
 	payloadBits = 56
 	payloadMask = 1<<payloadBits - 1
-	// shortBits is the size of hashes in kinds with nearly as many values as
-	// messages: a few bits less in each, for a hit in millions of look-ups that
-	// has to be turned down by looking at the row.
-	shortBits = 40
+	// hashBits is the size of a hash that stands for a value: a search for one
+	// that is not there finds another about once in 1<<hashBits values.
+	hashBits = 48
+	// shortBits is its size in kinds with nearly as many values as messages: a
+	// few bits less in each, for a hit now and then that has to be turned down by
+	// looking at the row.
+	shortBits = 32
 )
 
 func term(k kind, payload uint64) uint64 { return uint64(k)<<payloadBits | payload }
 func kindOf(t uint64) kind               { return kind(t >> payloadBits) }
 
-// short reports whether hashes of the kind are cut to shortBits.
+// short reports whether hashes of the kind do not prove a match.
 func (k kind) short() bool {
 	return k == kindMessageID || k == kindQueueID || k == kindNext || k == kindLink || k == spaceSubject.values()
 }
 
 func hashTerm(k kind, s string) uint64 { return cutHash(k, xxhash.Sum64String(s)) }
 
+func hashBytes(k kind, s []byte) uint64 { return cutHash(k, xxhash.Sum64(s)) }
+
 func cutHash(k kind, h uint64) uint64 {
 	if k.short() {
 		return term(k, h>>(64-shortBits))
 	}
-	return term(k, h>>(64-payloadBits))
+	return term(k, h>>(64-hashBits))
 }
+
+// clusterBits of a value's hash come from a part of the value, so that values
+// with the same part are neighbours: their ranks are runs in the lists of the
+// part's trigrams, which take next to nothing. For a subject it is the first
+// word, for an address or name the domain.
+const clusterBits = 20
+
+// valueTerm is the term of a folded value of a space.
+func valueTerm(s space, v []byte) uint64 {
+	k := s.values()
+	part := v
+	switch s {
+	case spaceClient:
+		return clientTerm(string(v))
+	case spaceSender, spaceRecipient:
+		part = domainOf(v)
+	case spaceHost:
+		part = v[bytes.IndexByte(v, '.')+1:]
+	case spaceSubject:
+		if i := bytes.IndexByte(v, ' '); i > 0 {
+			part = v[:i]
+		}
+		return term(k, xxhash.Sum64(part)>>(64-clusterBits)<<(shortBits-clusterBits+8)|xxhash.Sum64(v)>>(64-shortBits+clusterBits-8))
+	default:
+		return hashBytes(k, v)
+	}
+	return term(k, xxhash.Sum64(part)>>(64-clusterBits)<<(hashBits-clusterBits)|xxhash.Sum64(v)>>(64-hashBits+clusterBits))
+}
+
+// domainOf is what is behind the last @, the whole text when there is none.
+func domainOf(addr []byte) []byte { return addr[bytes.LastIndexByte(addr, '@')+1:] }
 
 // Payloads of client addresses keep the order of addresses, so that a network
 // is a range: two bits for the family, then the address.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -244,7 +245,7 @@ func (m *merger) write(sw *segmentWriter, n int) error {
 // returns how many terms were written.
 func (m *merger) kind(sw *segmentWriter, k kind, numbers [][]uint32, bound int, rank [][]uint32) (int, error) {
 	m.iter = m.iter[:0]
-	total, first, last := 0, uint64(math.MaxUint64), uint64(0)
+	total, largest, order := 0, 0, uint(0)
 	for i, s := range m.segs {
 		kp, ok := s.kinds[k]
 		if !ok {
@@ -255,16 +256,16 @@ func (m *merger) kind(sw *segmentWriter, k kind, numbers [][]uint32, bound int, 
 		if err := it.next(); err != nil {
 			return 0, err
 		}
-		total = max(total, kp.terms)
-		first = min(first, it.term)
-		last = max(last, s.pages[kp.to-1].first)
+		total += kp.terms
+		if kp.terms > largest {
+			largest, order = kp.terms, it.open.order
+		}
 	}
 	if total == 0 {
 		return 0, nil
 	}
-	order := uint(gramOrder)
-	if !isGram(k) {
-		order = orderOf(total, first, max(first, last))
+	if !isGram(k) { // most terms are met in one segment only: they move together
+		order -= min(order, uint(bits.Len(uint(total/largest))-1))
 	}
 	sw.kind(order, bound)
 	written := 0

@@ -51,9 +51,26 @@ func (sw *segmentWriter) kind(order uint, bound int) {
 	sw.order, sw.bound = order, bound
 }
 
-// orderOf is the order for n terms that are spread from first to last.
-func orderOf(n int, first, last uint64) uint {
-	return uint(bits.Len64(max((last-first)/uint64(n)*11/16, 1)) - 1)
+// termOrder finds the order for terms: add their differences, then ask.
+type termOrder struct {
+	last uint64
+	n    int
+	bits int
+}
+
+func (o *termOrder) add(t uint64) {
+	if o.n > 0 {
+		o.bits += bits.Len64(t - o.last - 1)
+	}
+	o.last = t
+	o.n++
+}
+
+func (o *termOrder) order() uint {
+	if o.n < 2 {
+		return 0
+	}
+	return uint(max(4*o.bits/(o.n-1)-1, 0) / 4)
 }
 
 func (sw *segmentWriter) add(t uint64, list []uint32) {

@@ -264,10 +264,8 @@ func exactProbe(t *store.Term, sp space, tri kind) probe {
 		key = hashTerm(kindMessageID, t.Text)
 	case t.Field == store.FieldQueueID:
 		key = hashTerm(kindQueueID, t.Text)
-	case sp == spaceClient:
-		key = clientTerm(t.Text)
 	case sp < spaceCount:
-		key = hashTerm(sp.values(), t.Text)
+		key = valueTerm(sp, []byte(t.Text))
 	default:
 		if strings.IndexByte(t.Text, 0) >= 0 || t.Text == "" {
 			return p

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"github.com/cespare/xxhash/v2"
-
 	"waybill/internal/store"
 )
 
@@ -61,8 +59,6 @@ func foldTo(buf []byte, f store.Field, s string) []byte {
 	}
 	return buf
 }
-
-func hashBytes(k kind, s []byte) uint64 { return cutHash(k, xxhash.Sum64(s)) }
 
 // each calls f with the new number of each owner and each of its texts. order,
 // if not nil, lists the owners in their new order.
