@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +12,7 @@ import (
 	"waybill/internal/app"
 	"waybill/internal/safetext"
 	"waybill/internal/search"
+	"waybill/internal/store/sqlite"
 )
 
 func (p *program) dbCmd() *cobra.Command {
@@ -50,25 +50,26 @@ func (p *program) fact(label, format string, args ...any) {
 }
 
 func (p *program) dbInfo(ctx context.Context, data string) error {
-	db, c, err := p.openReader(ctx, data)
+	db, _, err := p.openReader(ctx, data)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	dir, err := p.dataDir(data, c)
+	in, err := db.Info(ctx)
 	if err != nil {
 		return err
 	}
-	files, err := app.StoreFiles(dir)
-	if err != nil {
-		return err
+	fmt.Fprintln(p.out, p.out.Style.Bold(safetext.Of(in.Dir).String()))
+	p.fact("messages", "%s, and %s", count(int(in.Messages), "message", "messages"), count(int(in.Rejections), "rejection", "rejections"))
+	size := bytesText(in.Bytes)
+	if n := in.Messages + in.Rejections; n > 0 {
+		size += fmt.Sprintf(", %d bytes each with all indexes", in.Bytes/n)
 	}
-	var total int64
-	for _, f := range files {
-		total += f.Bytes
+	p.fact("size", "%s", size)
+	p.fact("files", "%s, schema %d, %s taken", count(len(in.Days), "day", "days"), in.Schema, count(int(in.Windows), "window", "windows"))
+	if in.Dropped > 0 {
+		p.fact("dropped", "%s by retention", count(int(in.Dropped), "day", "days"))
 	}
-	fmt.Fprintln(p.out, p.out.Style.Bold(safetext.Of(dir).String()))
-	p.fact("files", "%s, %s", count(len(files), "file", "files"), bytesText(total))
 	gateways, err := db.Gateways(ctx)
 	if err != nil {
 		return err
@@ -116,36 +117,23 @@ func (p *program) gatewayInfo(ctx context.Context, db *app.Reader, clock render.
 }
 
 func (p *program) dbCheck(ctx context.Context, data string) error {
-	dir, err := p.storeDir(data)
+	db, _, err := p.openReader(ctx, data)
 	if err != nil {
 		return err
 	}
-	files, err := app.StoreFiles(dir)
+	defer db.Close()
+	findings, err := db.Check(ctx)
 	if err != nil {
-		return p.noStore(dir, err)
+		return err
 	}
-	damaged := 0
-	for _, f := range files {
-		faults, err := app.CheckFile(ctx, f.Path)
-		if err != nil {
-			return err
-		}
-		if len(faults) == 0 {
-			fmt.Fprintf(p.out, "%s %s\n", p.out.Style.Good("✓ whole  "), safetext.Of(filepath.Base(f.Path)))
-			continue
-		}
-		damaged++
-		fmt.Fprintf(p.out, "%s %s\n", p.out.Style.Bad("✗ damaged"), safetext.Of(filepath.Base(f.Path)))
-		for _, fault := range faults {
-			fmt.Fprintf(p.out, "    %s\n", safetext.Of(fault))
-		}
+	for _, f := range findings {
+		printFailure(p.err, &failure{what: f.Path + ": " + f.What, fix: f.Advice})
 	}
-	if damaged > 0 {
-		printFailure(p.err, &failure{what: count(damaged, "file is", "files are") + " damaged", why: "the disk, or somebody, changed what was written",
-			fix: "import the logs into a new data directory: waybill import --data " + quoted(dir+".new") + " FILE..."})
+	if len(findings) > 0 {
 		return errProblems
 	}
-	return nil
+	_, err = fmt.Fprintln(p.out, p.out.Style.Good("✓ whole"))
+	return err
 }
 
 func (p *program) dbCompact(ctx context.Context, data string) error {
@@ -153,11 +141,16 @@ func (p *program) dbCompact(ctx context.Context, data string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := app.StoreFiles(dir); err != nil {
-		return p.noStore(dir, err)
-	}
 	c, _, err := p.config()
 	if err != nil {
+		return err
+	}
+	// Compacting makes no store where there is none.
+	db, _, err := p.openReader(ctx, data)
+	if err != nil {
+		return err
+	}
+	if err := db.Close(); err != nil {
 		return err
 	}
 	im, err := app.OpenImporter(ctx, dir, c, p.log(), p.now)
@@ -165,7 +158,7 @@ func (p *program) dbCompact(ctx context.Context, data string) error {
 		return err
 	}
 	var before, after int64
-	err = im.Compact(ctx, dir, func(b, a app.StoreFile) { before, after = before+b.Bytes, after+a.Bytes })
+	err = im.Compact(ctx, func(d sqlite.Compacted) { before, after = before+d.Before, after+d.After })
 	if err := errors.Join(err, im.Close()); err != nil {
 		return err
 	}

@@ -112,8 +112,13 @@ func (p *program) importFiles(ctx context.Context, f importFlags, paths []string
 				return err
 			}
 		}
-		if p.quiet {
-			return nil
+		dropped, err := im.Retain(ctx)
+		if err != nil || p.quiet {
+			return err
+		}
+		for _, d := range dropped {
+			r.row("dropped", "%s, %s: older or more than the configuration keeps", d.Interval.From.Time().Format(time.DateOnly),
+				count(int(d.Messages), "message", "messages"))
 		}
 		return r.coverage(ctx, im)
 	}()

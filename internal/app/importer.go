@@ -32,6 +32,7 @@ type Importer struct {
 	root   *safefs.Root
 	db     *sqlite.DB
 	parser *trackerd.Parser
+	keep   sqlite.Retention
 	log    *slog.Logger
 
 	// Software is written into tracking files: who made them.
@@ -50,7 +51,8 @@ func OpenImporter(ctx context.Context, data string, c *config.Config, log *slog.
 	if err != nil {
 		return nil, err
 	}
-	im := &Importer{db: db, log: log}
+	limits := c.Manager.Store.SQLite
+	im := &Importer{db: db, keep: sqlite.Retention{Age: limits.Retention, Bytes: limits.MaxSize}, log: log}
 	if im.root, err = safefs.OpenRoot(data); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the data directory: %w", err), db.Close())
 	}
@@ -162,6 +164,20 @@ func (im *Importer) serial(ctx context.Context, gateway string) (string, error) 
 	b := make([]byte, 10)
 	rand.Read(b) // never fails, see its documentation
 	return fmt.Sprintf("%X-%X", b[:6], b[6:]), nil
+}
+
+// Retain drops the days that the configuration does not keep.
+func (im *Importer) Retain(ctx context.Context) ([]sqlite.Dropped, error) {
+	if im.keep == (sqlite.Retention{}) {
+		return nil, nil
+	}
+	return im.db.Retain(ctx, im.keep)
+}
+
+// Compact gives unused room in the store back to the disk. each is told of
+// every file.
+func (im *Importer) Compact(ctx context.Context, each func(sqlite.Compacted)) error {
+	return im.db.Compact(ctx, each)
 }
 
 // Covered are the spans of time that the logs of a gateway claim.

@@ -33,7 +33,7 @@ func OpenReader(ctx context.Context, data string, log *slog.Logger, now func() t
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{db: db, engine: &search.Engine{Store: db, Runs: search.ClaimedRuns, Now: now}}, nil
+	return &Reader{db: db, engine: &search.Engine{Store: db, Now: now}}, nil
 }
 
 // Search begins a search whose messages are taken one by one.
@@ -63,6 +63,12 @@ func (r *Reader) Gateways(ctx context.Context) ([]store.Gateway, error) { return
 func (r *Reader) Sources(ctx context.Context, gateway string) ([]store.Source, error) {
 	return r.db.Sources(ctx, gateway)
 }
+
+// Info tells what the store holds.
+func (r *Reader) Info(ctx context.Context) (sqlite.Info, error) { return r.db.Info(ctx) }
+
+// Check reads the whole store and tells what is wrong with it.
+func (r *Reader) Check(ctx context.Context) ([]sqlite.Finding, error) { return r.db.Check(ctx) }
 
 // Close releases the store.
 func (r *Reader) Close() error { return r.db.Close() }

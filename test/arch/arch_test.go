@@ -41,7 +41,7 @@ var layers = [][]string{
 
 // outside stand beside the layers: they may import anything, and nothing of the
 // layers imports them.
-var outside = []string{"bench", "test"}
+var outside = []string{"bench", "docs", "test"}
 
 // configUsers is the package, with cmd, that may know the configuration:
 // below, whoever builds it hands over values.
