@@ -47,7 +47,7 @@ func OpenImporter(ctx context.Context, data string, c *config.Config, log *slog.
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
-	db, err := sqlite.Open(ctx, data, sqlite.Options{Log: log, Now: now})
+	db, err := sqlite.Open(ctx, data, sqlite.Options{Log: log, Now: now, Finish: directions(c.Own)})
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"waybill/internal/store"
 	"waybill/internal/store/postings"
 	"waybill/internal/store/sqlite/timeline"
+	"waybill/internal/track"
 )
 
 // Options are the settings of a store.
@@ -31,6 +32,10 @@ type Options struct {
 	Log *slog.Logger
 	// Now is the clock for notes of when something was done; nil is the wall clock.
 	Now func() time.Time
+	// Finish, if not nil, adds to a message, after it was folded, what its log
+	// cannot know, such as its direction. It must depend on the message alone, and
+	// is called by several goroutines.
+	Finish func(*track.Message)
 	// Step, if not nil, is called before each durable step of Ingest with its
 	// name; an error stops it there as a crash would. For tests.
 	Step func(name string) error

@@ -250,6 +250,7 @@ func (in *ingest) assemble(ctx context.Context, bits []bit, life []int) (*node, 
 		rec.Parts = append(rec.Parts, p)
 	}
 	in.name(&rec.Message, bits, life)
+	in.finish(&rec.Message)
 	if len(rec.Parts) > maxParts && n.stored {
 		// Only where the row stays: else the parts could be met in two forms.
 		news = rewrite(&rec, news, bits, life, parts)

@@ -176,9 +176,17 @@ func (in *ingest) describe() {
 			return
 		}
 		p.node = newNode(p.window.Window, track.Fold(p.events))
+		in.finish(&p.node.rec.Message)
 		p.node.rec.Parts = []record.Part{{Fragment: p.desc, Events: len(p.events)}}
 		p.node.fresh = []fresh{{events: p.events, window: p.window}}
 	})
+}
+
+// finish lets the operator's settings have their say.
+func (in *ingest) finish(m *track.Message) {
+	if f := in.db.opt.Finish; f != nil {
+		f(m)
+	}
 }
 
 // newNode makes a message of this store from one that was folded.
