@@ -174,7 +174,7 @@ func TestFilter(t *testing.T) {
 	}
 	size := 0
 	for _, l := range f.layers {
-		size += len(l.bits) * 64
+		size += len(l.blocks) * 512
 	}
 	wrong := 0
 	for i := range uint64(n) {

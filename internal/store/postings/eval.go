@@ -47,6 +47,9 @@ func (e *evaluator) release(sets ...bitset) {
 
 // segment evaluates the whole query on a segment, for row ids in [lo, hi).
 func (e *evaluator) segment(s *segment, lo, hi int64) (answer, error) {
+	if none, err := e.absent(s); none || err != nil {
+		return answer{}, err
+	}
 	from, _, err := e.ordinal(s.segmentFile, lo)
 	if err != nil {
 		return answer{}, err
@@ -93,6 +96,25 @@ func (e *evaluator) segment(s *segment, lo, hi int64) (answer, error) {
 		}
 	}
 	return a, nil
+}
+
+// absent reports whether the segment has none of the terms that the first
+// condition looks for: most segments have none when it is an exact one, and
+// need no more work.
+func (e *evaluator) absent(s *segment) (bool, error) {
+	if len(e.plan.conds) == 0 || !e.plan.conds[0].exact {
+		return false, nil
+	}
+	for _, p := range e.plan.conds[0].any {
+		for _, ranges := range [2][]termRange{p.sure, p.maybe} {
+			for _, r := range ranges {
+				if _, ok, err := e.find(s.segmentFile, r.lo); ok || err != nil {
+					return false, err
+				}
+			}
+		}
+	}
+	return true, nil
 }
 
 func (e *evaluator) gateways(s *segment, rows bitset) error {

@@ -6,57 +6,60 @@ import (
 )
 
 // filter says of hashes whether they were ever added. It errs to the side of
-// yes, about once in a hundred times, and takes 10 to 14 bits for each.
+// yes, about twice in a hundred times, and takes 12 to 16 bits for each.
 //
 // It is a list of Bloom filters, each with room for four times as many hashes
-// as the one before, so that it needs no idea of how many will come.
+// as the one before, so that it needs no idea of how many will come. All bits
+// of a hash lie in one block, which is one line of the processor's cache.
 type filter struct{ layers []layer }
 
 type layer struct {
-	bits []uint64
-	room int // hashes that may still be added
+	blocks [][8]uint64
+	room   int // hashes that may still be added
 }
 
-const firstLayer = 1 << 14
+const (
+	firstLayer = 1 << 14 // hashes
+	perBlock   = 40      // hashes in a block of 512 bits
+	probes     = 6       // bits for each
+)
 
 func (f *filter) add(h uint64) {
 	if n := len(f.layers); n == 0 || f.layers[n-1].room == 0 {
 		room := firstLayer << (2 * n)
-		f.layers = append(f.layers, layer{bits: make([]uint64, room*12/64), room: room})
+		f.layers = append(f.layers, layer{blocks: make([][8]uint64, room/perBlock+1), room: room})
 	}
 	l := &f.layers[len(f.layers)-1]
 	l.room--
-	a, b := split(h)
-	for i := range uint64(6) {
-		n := l.at(a + i*b)
-		l.bits[n>>6] |= 1 << (n & 63)
+	block, bits := l.place(h)
+	for range probes {
+		block[bits>>6&7] |= 1 << (bits & 63)
+		bits >>= 9
 	}
 }
 
 func (f *filter) has(h uint64) bool {
-	a, b := split(h)
 next:
-	for i := range f.layers {
-		l := &f.layers[i]
-		for i := range uint64(6) {
-			n := l.at(a + i*b)
-			if l.bits[n>>6]>>(n&63)&1 == 0 {
+	for i := len(f.layers) - 1; i >= 0; i-- {
+		block, bits := f.layers[i].place(h)
+		for range probes {
+			if block[bits>>6&7]>>(bits&63)&1 == 0 {
 				continue next
 			}
+			bits >>= 9
 		}
 		return true
 	}
 	return false
 }
 
-// split makes two independent numbers of a hash of 40 bits.
-func split(h uint64) (a, b uint64) {
+// place returns the block of a hash, and the places of its bits, nine bits
+// for each.
+func (l *layer) place(h uint64) (block *[8]uint64, bits uint64) {
 	h *= 0x9E3779B97F4A7C15
-	return h >> 32, h&(1<<32-1) | 1
+	n := h >> 32 * uint64(len(l.blocks)) >> 32
+	return &l.blocks[n], h * 0xD6E8FEB86659FD93 >> 8
 }
-
-// at is the bit for a number: its low 32 bits scaled to the size of the layer.
-func (l *layer) at(v uint64) uint64 { return (v & (1<<32 - 1)) * uint64(len(l.bits)*64) >> 32 }
 
 // filterAdd notes terms that are about to be written.
 func (x *Index) filterAdd(k kind, keys []keyed) {

@@ -20,6 +20,9 @@ type condPlan struct {
 	not  bool
 	any  []probe
 	cost int // rough: cheap and selective conditions go first
+	// exact: without one of the terms of its probes in a segment, no message of it
+	// can match.
+	exact bool
 }
 
 // probe is how the index looks for one term of a query. Its answer is a pair
@@ -53,11 +56,12 @@ func newPlan(q *store.Query, gateway func(string) (int64, bool)) *plan {
 		p.nothing = true
 	}
 	for i := range q.All {
-		c := condPlan{not: q.All[i].Not}
+		c := condPlan{not: q.All[i].Not, exact: !q.All[i].Not}
 		for j := range q.All[i].Any {
 			pr := newProbe(&q.All[i].Any[j])
 			c.any = append(c.any, pr)
 			c.cost = max(c.cost, pr.cost())
+			c.exact = c.exact && pr.cost() == costLists && !pr.fuzzy
 		}
 		if c.not {
 			c.cost += costNot

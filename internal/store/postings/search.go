@@ -108,6 +108,10 @@ type walk struct {
 }
 
 func (w *walk) next(e *evaluator) error {
+	if w.maybe == nil { // nothing was found
+		w.ord = -1
+		return nil
+	}
 	w.ord = w.maybe.before(w.ord)
 	if w.ord < 0 {
 		return nil
