@@ -34,7 +34,7 @@ func logBatches(tb testing.TB, path, gateway string, size int) []*store.Batch {
 		if len(frags) == 0 {
 			return
 		}
-		id := fmt.Sprintf("%s-%d", gateway, len(out))
+		id := fmt.Sprintf("%s-%s-%d", gateway, path, len(out))
 		out = append(out, &store.Batch{Windows: []store.Window{{Identity: id, Gateway: gateway, Serial: "S", Name: id, Imported: true, Interval: track.Interval{From: first, To: last + 1},
 			Sources: []store.Source{{ID: "src", Gateway: gateway, Name: path, From: int64(len(out)), To: int64(len(out) + 1)}}, Fragments: frags}}})
 		frags, byMID = nil, map[uint64]*store.Fragment{}

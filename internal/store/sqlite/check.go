@@ -113,6 +113,9 @@ func (c *checker) rows(d *day, tx *sql.Tx) error {
 	if err := tx.QueryRowContext(c.ctx, "SELECT messages, rejections FROM counter").Scan(&messages, &rejections); err != nil {
 		return err
 	}
+	if err := d.dict.refresh(c.ctx, tx); err != nil {
+		return err
+	}
 	rows, err := tx.QueryContext(c.ctx, "SELECT id, doc FROM msg ORDER BY id")
 	if err != nil {
 		return err
@@ -125,12 +128,11 @@ func (c *checker) rows(d *day, tx *sql.Tx) error {
 		if err := rows.Scan(&id, &doc); err != nil {
 			return err
 		}
-		k := rowKey{d.n, id}
-		rec, err := record.Decode(doc, baseOf(k), d.dict, true)
+		rec, err := record.Decode(doc, baseOf(rowKey{d.n, id}), d.dict, true)
 		switch {
 		case err != nil:
 			if bad++; bad <= 10 {
-				c.report(adviceRestore, "message %s: %v", publicID(k), err)
+				c.report(adviceRestore, "message %s: %v", publicID(rowKey{d.n, id}), err)
 			}
 		case rec.Message.Kind != "":
 			haveR++
@@ -188,13 +190,10 @@ func (c *checker) index(d *day, tx *sql.Tx) error {
 	if err != nil {
 		return err
 	}
-	st, err := tx.PrepareContext(c.ctx, "SELECT doc FROM msg WHERE id = ?")
-	if err != nil {
-		return err
-	}
-	defer st.Close()
+	r := rowReader{d: d, tx: tx}
+	defer r.close()
 	for _, id := range ids {
-		m, err := d.read(c.ctx, st, id)
+		m, err := r.read(c.ctx, id)
 		if err != nil || m == nil || m.QueueID == "" {
 			continue // told already
 		}

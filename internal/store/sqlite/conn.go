@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
 	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -115,7 +116,8 @@ func readOnly(ctx context.Context, path string, magic, known int, params []strin
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	db.SetMaxOpenConns(4)
+	// No bound on open ones: a reader may hold one of a day while it waits for
+	// one of another day.
 	db.SetMaxIdleConns(4)
 	version, err := versionOf(ctx, db, path, magic, known)
 	if err == nil && version < known {
@@ -144,10 +146,22 @@ func isCode(err error, codes ...int) bool {
 // explain makes errors of the disk plain: what happened, and that nothing is
 // lost by it.
 func explain(err error, path string) error {
-	if isCode(err, sqlite3.SQLITE_FULL) {
+	var full *FullError
+	if err == nil || errors.As(err, &full) {
+		return err
+	}
+	if isCode(err, sqlite3.SQLITE_FULL) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) ||
+		isCode(err, sqlite3.SQLITE_IOERR) && noRoom(filepath.Dir(path)) {
 		return &FullError{Path: path, Err: err}
 	}
 	return err
+}
+
+// noRoom reports whether a file system is as good as full: the engine calls it
+// an I/O error when there is no room for the index of its log.
+func noRoom(dir string) bool {
+	var st unix.Statfs_t
+	return unix.Statfs(dir, &st) == nil && st.Bavail*uint64(st.Bsize) < 64<<10
 }
 
 // FullError is returned when there is no room for a transaction. The store is

@@ -140,7 +140,7 @@ func (s *DB) openDay(ctx context.Context, n int) (*day, error) {
 	if err != nil {
 		return nil, explain(err, path)
 	}
-	return &day{n: n, path: path, r: r, dict: &readDict{db: r}, index: s.indexOf(n), gateways: make(map[string]int64)}, nil
+	return &day{n: n, path: path, r: r, dict: &readDict{}, index: s.indexOf(n), gateways: make(map[string]int64)}, nil
 }
 
 // indexOf returns the index of a day; mu is held.

@@ -24,7 +24,7 @@ type Options struct {
 	// ReadOnly opens the store for searching only: no lock is taken, and another
 	// process may write.
 	ReadOnly bool
-	// OpenDays bounds how many day files are open at a time; 0 is 16.
+	// OpenDays bounds how many day files are open at a time; 0 is 40.
 	OpenDays int
 	// IndexCache bounds the memory for pages of the index, in bytes; 0 is 32 MiB.
 	IndexCache int
@@ -88,7 +88,7 @@ func Dir(data string) string { return filepath.Join(data, "tracking", "db") }
 // it, and fs.ErrNotExist when there is none to read.
 func Open(ctx context.Context, data string, opt Options) (*DB, error) {
 	if opt.OpenDays <= 0 {
-		opt.OpenDays = 16
+		opt.OpenDays = 40
 	}
 	if opt.IndexCache <= 0 {
 		opt.IndexCache = 32 << 20

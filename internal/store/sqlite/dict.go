@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/cespare/xxhash/v2"
+
+	"waybill/internal/store/sqlite/record"
 )
 
 const (
@@ -17,10 +19,9 @@ const (
 	sightings    = 1 << 16 // strings remembered as seen once
 )
 
-// readDict is a day's dictionary as readers see it. It only grows, so a number
-// that is not known yet is looked up in the file.
+// readDict is a day's dictionary as readers see it. It only grows; decode reads
+// on when a record has a number that is not known yet.
 type readDict struct {
-	db *sql.DB
 	mu sync.RWMutex
 	// texts is guarded by mu; what is in it never changes.
 	texts []string
@@ -34,19 +35,35 @@ func (d *readDict) Lookup(n uint32) (string, bool) {
 	if int(n) < len(texts) {
 		return texts[n], true
 	}
+	return "", false
+}
+
+// refresh reads the entries that were added. The transaction q must be the one
+// that the record was read in, or a later one.
+func (d *readDict) refresh(ctx context.Context, q queryer) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if int(n) >= len(d.texts) {
-		texts, err := loadDict(context.Background(), d.db, d.texts)
-		if err != nil {
-			return "", false // the caller says that the record is damaged
-		}
+	texts, err := loadDict(ctx, q, d.texts)
+	if err == nil {
 		d.texts = texts
 	}
-	if int(n) >= len(d.texts) {
-		return "", false
+	return err
+}
+
+// decode reads a record. q is the transaction that it was read in.
+func (d *day) decode(ctx context.Context, q queryer, doc []byte, row int64, parts bool) (*record.Record, error) {
+	k := rowKey{d.n, row}
+	rec, err := record.Decode(doc, baseOf(k), d.dict, parts)
+	if err != nil { // rarely: it may use a string that is new
+		if err := d.dict.refresh(ctx, q); err != nil {
+			return nil, err
+		}
+		rec, err = record.Decode(doc, baseOf(k), d.dict, parts)
 	}
-	return d.texts[n], true
+	if err != nil {
+		return nil, fmt.Errorf("read message %s: %w", publicID(k), err)
+	}
+	return rec, nil
 }
 
 // queryer is what reading needs of a database, connection or transaction.

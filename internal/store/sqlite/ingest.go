@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 
 	"waybill/internal/safetext"
@@ -115,6 +116,7 @@ func (in *ingest) choose(ctx context.Context, b *store.Batch) error {
 			win.labels = append(win.labels, in.label(w.Sources[j].Name))
 		}
 		in.windows = append(in.windows, win)
+		in.pieces = slices.Grow(in.pieces, len(w.Fragments))
 		for _, f := range w.Fragments {
 			if len(f.Events) > 0 {
 				in.pieces = append(in.pieces, piece{window: win, events: f.Events})

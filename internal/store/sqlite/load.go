@@ -115,9 +115,9 @@ func (g *graph) load(ctx context.Context, k rowKey) (*node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", d.path, err)
 	}
-	rec, err := record.Decode(doc, baseOf(k), d.dict, true)
+	rec, err := d.decode(ctx, d.tx, doc, k.row, true)
 	if err != nil {
-		return nil, fmt.Errorf("read message %s: %w", publicID(k), err)
+		return nil, err
 	}
 	n := &node{key: k, stored: true, rec: *rec}
 	g.nodes[k] = n
@@ -210,7 +210,13 @@ func (g *graph) events(ctx context.Context, day int, p *record.Part, label func(
 	}
 	d := g.open[day]
 	for i := range out {
-		name, _ := d.dict.Lookup(out[i].Source)
+		name, ok := d.dict.Lookup(out[i].Source)
+		if !ok {
+			if err := d.dict.refresh(ctx, d.tx); err != nil {
+				return nil, err
+			}
+			name, _ = d.dict.Lookup(out[i].Source)
+		}
 		out[i].Source = label(name)
 	}
 	return out, nil

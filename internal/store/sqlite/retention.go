@@ -87,6 +87,7 @@ func (s *DB) forget(n int) {
 	delete(s.indexes, n)
 	s.mu.Unlock()
 	delete(s.wr.days, n)
+	s.wr.builder = nil
 	for _, k := range []postings.Key{postings.KeyQueueID, postings.KeyNext, postings.KeyLink, postings.KeyMessageID} {
 		delete(s.wr.filters, filterKey{n, k})
 	}

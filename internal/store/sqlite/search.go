@@ -11,7 +11,6 @@ import (
 
 	"waybill/internal/store"
 	"waybill/internal/store/postings"
-	"waybill/internal/store/sqlite/record"
 	"waybill/internal/track"
 )
 
@@ -138,17 +137,14 @@ func (s *DB) chunk(ctx context.Context, d *day, q *store.Query, scope *postings.
 		return nil, fmt.Errorf("read %s: %w", d.path, err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing was written
-	st, err := tx.PrepareContext(ctx, "SELECT doc FROM msg WHERE id = ?")
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", d.path, err)
-	}
-	defer st.Close()
+	rows := rowReader{d: d, tx: tx}
+	defer rows.close()
 	var out []*track.Message
 	for c, err := range d.index.Candidates(ctx, tx, q, *scope, d.gatewayLookup(ctx, tx)) {
 		if err != nil {
 			return nil, fmt.Errorf("search %s: %w", d.path, err)
 		}
-		m, err := d.read(ctx, st, c.ID)
+		m, err := rows.read(ctx, c.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -182,26 +178,41 @@ func (d *day) gatewayLookup(ctx context.Context, q queryer) func(string) (int64,
 	}
 }
 
+// rowReader reads messages in one transaction.
+type rowReader struct {
+	d  *day
+	tx *sql.Tx
+	st *sql.Stmt // made when the first row is read
+}
+
+func (r *rowReader) close() {
+	if r.st != nil {
+		r.st.Close() // belongs to the transaction
+	}
+}
+
 // read returns one message, nil when there is no such row.
-func (d *day) read(ctx context.Context, st *sql.Stmt, row int64) (*track.Message, error) {
-	var doc sql.RawBytes
-	rows, err := st.QueryContext(ctx, row)
+func (r *rowReader) read(ctx context.Context, row int64) (*track.Message, error) {
+	if r.st == nil {
+		st, err := r.tx.PrepareContext(ctx, "SELECT doc FROM msg WHERE id = ?")
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", r.d.path, err)
+		}
+		r.st = st
+	}
+	var doc []byte
+	err := r.st.QueryRowContext(ctx, row).Scan(&doc)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", d.path, err)
+		return nil, fmt.Errorf("read %s: %w", r.d.path, err)
 	}
-	defer rows.Close()
-	if !rows.Next() {
-		return nil, rows.Err()
-	}
-	if err := rows.Scan(&doc); err != nil {
-		return nil, fmt.Errorf("read %s: %w", d.path, err)
-	}
-	k := rowKey{d.n, row}
-	rec, err := record.Decode(doc, baseOf(k), d.dict, false)
+	rec, err := r.d.decode(ctx, r.tx, doc, row, false)
 	if err != nil {
-		return nil, fmt.Errorf("read message %s: %w", publicID(k), err)
+		return nil, err
 	}
-	rec.Message.ID = publicID(k)
+	rec.Message.ID = publicID(rowKey{r.d.n, row})
 	return &rec.Message, nil
 }
 
@@ -240,18 +251,15 @@ func (s *DB) countDay(ctx context.Context, d *day, q *store.Query, scope posting
 			return sure, nil
 		}
 	}
-	st, err := tx.PrepareContext(ctx, "SELECT doc FROM msg WHERE id = ?")
-	if err != nil {
-		return 0, fmt.Errorf("read %s: %w", d.path, err)
-	}
-	defer st.Close()
+	rows := rowReader{d: d, tx: tx}
+	defer rows.close()
 	n := 0
 	for c, err := range d.index.Candidates(ctx, tx, q, scope, d.gatewayLookup(ctx, tx)) {
 		if err != nil {
 			return 0, fmt.Errorf("count in %s: %w", d.path, err)
 		}
 		if !c.Exact || !whole {
-			m, err := d.read(ctx, st, c.ID)
+			m, err := rows.read(ctx, c.ID)
 			if err != nil {
 				return 0, err
 			}

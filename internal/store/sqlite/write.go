@@ -193,7 +193,7 @@ func (t *dayTx) indexRows(nodes []*node) error {
 	if _, err := t.d.index.Kill(t.ctx, t.tx, gone); err != nil {
 		return err
 	}
-	b := t.d.index.NewBuilder()
+	b := t.in.db.wr.builderOf(t.d)
 	for _, n := range nodes {
 		if n.into != nil || !n.index {
 			continue

@@ -26,6 +26,10 @@ type writerState struct {
 	filters  map[filterKey]*postings.Index
 	tick     int64
 	encoders []*timeline.Encoder
+	// builder is that of the day that was written last: an import writes the same
+	// day many times, and a builder is tens of MB that need not be made again.
+	builder    *postings.Builder
+	builderDay int
 }
 
 // dayWriter is the writer's knowledge of one day file.
@@ -167,6 +171,14 @@ func loadDayWriter(ctx context.Context, d *day) (*dayWriter, error) {
 		w.gateways[name] = id
 	}
 	return w, rows.Err()
+}
+
+// builderOf returns an empty builder for a day's index.
+func (w *writerState) builderOf(d *day) *postings.Builder {
+	if w.builder == nil || w.builderDay != d.n {
+		w.builder, w.builderDay = d.index.NewBuilder(), d.n
+	}
+	return w.builder
 }
 
 // encoders returns n encoders, which are kept: each holds a few hundred KiB.
