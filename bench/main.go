@@ -6,7 +6,7 @@
 //	bench store           fill a store and search it
 //	bench search DATA     search a store that is there
 //	bench parse LOG       lines to events only, on one core
-//	bench import LOG DATA import in this process, for profiles
+//	bench import DATA LOG... import in this process, for profiles
 package main
 
 import (
@@ -83,7 +83,7 @@ func run() (err error) {
 	case "search":
 		return latency(ctx, flag.Arg(1), o.queries, os.Stdout)
 	case "import":
-		return importHere(ctx, flag.Arg(1), flag.Arg(2), o.heap, os.Stderr)
+		return importHere(ctx, flag.Arg(1), flag.Args()[min(2, flag.NArg()):], o.heap, os.Stderr)
 	case "", "versus", "store":
 	default:
 		return fmt.Errorf("%q is not versus, store, search, parse or import", what)

@@ -16,9 +16,9 @@ import (
 	"waybill/internal/maillog"
 )
 
-// importHere imports a log in this process, where it can be profiled. The
+// importHere imports logs in this process, where it can be profiled. The
 // heap profile is taken when the heap was largest.
-func importHere(ctx context.Context, log, data, heap string, out io.Writer) error {
+func importHere(ctx context.Context, data string, logs []string, heap string, out io.Writer) error {
 	im, err := app.OpenImporter(ctx, data, &config.Config{}, slog.New(slog.DiscardHandler), time.Now)
 	if err != nil {
 		return err
@@ -27,7 +27,7 @@ func importHere(ctx context.Context, log, data, heap string, out io.Writer) erro
 	done := make(chan error, 1)
 	go func() { done <- watchHeap(watch, heap, out) }()
 	start := time.Now()
-	rep, err := im.Import(ctx, app.ImportOptions{Gateway: "mx-a", Zone: time.UTC, Year: templateYear, Format: maillog.Auto}, []string{log})
+	rep, err := im.Import(ctx, app.ImportOptions{Gateway: "mx-a", Zone: time.UTC, Year: templateYear, Format: maillog.Auto}, logs)
 	took := time.Since(start)
 	stop()
 	err = errors.Join(err, <-done, im.Close())
