@@ -99,7 +99,11 @@ func (sc *scratch) emitTexts(sw *segmentWriter, t *texts, order []uint32, k kind
 	begin := at
 	total := int(at[256])
 	sc.grams = slices.Grow(sc.grams[:0], total)[:total]
-	sc.spare = slices.Grow(sc.spare[:0], total)[:total]
+	largest := 0
+	for a := range 256 {
+		largest = max(largest, int(begin[a+1]-begin[a]))
+	}
+	sc.spare = slices.Grow(sc.spare[:0], largest)[:largest]
 	grams := sc.grams
 	t.each(order, func(n int, s []byte, cut bool) {
 		if len(s) == 0 {
