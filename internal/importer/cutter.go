@@ -50,6 +50,7 @@ func (c *cutter) line(ctx context.Context, l source.Line) error {
 		limit = defaultCutBytes
 	}
 	if c.text >= limit {
+		c.tally()
 		return c.cut(ctx)
 	}
 	return nil
@@ -126,7 +127,6 @@ func (c *cutter) cut(ctx context.Context) error {
 	if c.w == nil {
 		return nil
 	}
-	c.tally()
 	c.w.SetSource(0, c.piece)
 	c.w.SetRange(c.from, c.piece.To)
 	sealed, err := c.w.Seal(false)
@@ -136,6 +136,31 @@ func (c *cutter) cut(ctx context.Context) error {
 	}
 	c.w = nil
 	return c.im.Taker.Take(ctx, sealed.Path)
+}
+
+// conclude tells the end of messages that were being handed in when the piece
+// ended, from lines of the piece behind it, which was imported before.
+func (c *cutter) conclude(next *window.Source) error {
+	source := uint32(0)
+	err := c.parser.Conclude(next.State, func(e *track.Event) {
+		if c.err != nil {
+			return
+		}
+		if c.w == nil {
+			if c.err = c.begin(c.piece.To); c.err != nil {
+				return
+			}
+		}
+		if source == 0 {
+			source = c.w.AddSource(*next)
+		}
+		e.Source = source
+		c.err = c.w.Append(e)
+	})
+	if err != nil {
+		c.im.Log.Warn("Cannot tell how the last connections of a log ended", "path", c.piece.Name, "err", err)
+	}
+	return c.err
 }
 
 // abort removes the open window: its lines will be read again.

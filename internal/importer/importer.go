@@ -44,8 +44,7 @@ type Importer struct {
 
 	marks  map[string]source.Marks // of known pieces, by ID
 	parser *maillog.Parser         // of the file read before
-	lastID string                  // the piece that it read
-	last   track.Stamp             // and the time of its last line
+	last   store.Source            // the piece that it read
 	mid    uint64
 	icid   uint64
 	lines  int64

@@ -17,9 +17,9 @@ const (
 	// contextLines is how many lines that are known already a parser is shown
 	// before the first new one: the connections that are open then.
 	contextLines = 256
-	// maxPause is the longest silence over which a log is taken to go on in
-	// another file.
-	maxPause = 24 * time.Hour
+	// joint is the silence between two pieces over which a log is always taken
+	// to go on; a longer one must have had its like inside a piece.
+	joint = 5 * time.Second
 	// checkEvery is after how many lines progress is told and the end is asked for.
 	checkEvery = 8192
 )
@@ -131,6 +131,7 @@ func (r *reading) begin(item source.Item) error {
 			return err
 		}
 		c.parser = parser
+		c.parser.NewPiece()
 	}
 	c.base = c.parser.Stats()
 	r.cut = c
@@ -146,10 +147,15 @@ func (r *reading) end(ctx context.Context) error {
 	c.show(r.context) // the piece reaches to its last line, whoever took it
 	c.piece.Waiting = r.rep.Waiting
 	c.tally()
+	r.rep.Stats = since(c.base, c.parser.Stats())
+	if next := r.im.successor(&c.piece); next != nil {
+		if err := c.conclude(next); err != nil {
+			return err
+		}
+	}
 	if err := c.cut(ctx); err != nil {
 		return err
 	}
-	r.rep.Stats = since(c.base, c.parser.Stats())
 	r.rep.First, r.rep.Last = c.first, c.piece.Last
 	r.im.remember(c)
 	return nil
@@ -213,7 +219,20 @@ func (im *Importer) remember(c *cutter) {
 	} else {
 		im.Known = append(im.Known, c.piece)
 	}
-	im.last, im.lastID, im.parser = c.piece.Last, c.piece.ID, c.parser
+	im.last, im.parser = c.piece, c.parser
+}
+
+// successor returns the known piece with which the log goes on after p, nil
+// when there is none.
+func (im *Importer) successor(p *store.Source) *store.Source {
+	var next *store.Source
+	for i := range im.Known {
+		k := &im.Known[i]
+		if k.ID != p.ID && follows(p, k.First) && (next == nil || k.First < next.First) {
+			next = k
+		}
+	}
+	return next
 }
 
 // newParser returns a parser that has read nothing.
@@ -226,8 +245,8 @@ func (im *Importer) newParser(fileTime time.Time) (*maillog.Parser, error) {
 // has read the piece before it in this import, one that goes on from the state
 // at the end of the piece before it in an earlier import, or a new one.
 func (im *Importer) parserFor(first track.Stamp, fileTime time.Time, before []source.Item) (*maillog.Parser, error) {
-	overlaps := len(before) > 0 && before[len(before)-1].Known == im.lastID
-	if im.parser != nil && (overlaps || follows(im.last, first)) {
+	overlaps := len(before) > 0 && before[len(before)-1].Known == im.last.ID
+	if im.parser != nil && (overlaps || follows(&im.last, first)) {
 		return im.parser, nil
 	}
 	p, err := im.newParser(fileTime)
@@ -237,7 +256,7 @@ func (im *Importer) parserFor(first track.Stamp, fileTime time.Time, before []so
 	best := -1
 	for i := range im.Known {
 		k := &im.Known[i]
-		if follows(k.Last, first) && (best < 0 || k.Last > im.Known[best].Last) {
+		if follows(k, first) && (best < 0 || k.Last > im.Known[best].Last) {
 			best = i
 		}
 	}
@@ -255,10 +274,12 @@ func (im *Importer) resume(p *maillog.Parser, k *store.Source) {
 	}
 }
 
-// follows reports whether a piece that begins at first can go on where one
-// that ends at last ended.
-func follows(last, first track.Stamp) bool {
-	return last != 0 && first != 0 && first >= last && first.Sub(last) <= maxPause
+// follows reports whether a piece that begins at first goes on where p ended.
+// Over a longer silence the connections that were open are not the ones of
+// which the next lines speak.
+func follows(p *store.Source, first track.Stamp) bool {
+	pause := max(joint, time.Duration(p.Silence)*time.Microsecond)
+	return p.Last != 0 && first != 0 && first >= p.Last && first.Sub(p.Last) <= pause
 }
 
 // isFileError reports whether an error concerns one file only.

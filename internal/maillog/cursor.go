@@ -10,10 +10,11 @@ import (
 // cursor is the line being read, the event that is made of it, and the state
 // that all dialects share.
 type cursor struct {
-	p  *Parser
-	h  Header
-	o  *origin
-	ev track.Event
+	p   *Parser
+	raw string // the line
+	h   Header
+	o   *origin
+	ev  track.Event
 
 	number, offset int64
 	emitTo         func(*track.Event)

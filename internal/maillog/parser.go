@@ -93,6 +93,8 @@ type Parser struct {
 	lastBody int // where its body begins
 	lastPID  uint32
 	lastFrom *origin
+
+	orphans []orphan
 }
 
 // servers are the dialects of mail servers, in the order in which they are
@@ -151,6 +153,7 @@ func (p *Parser) Line(text string, number, offset int64, emit func(*track.Event)
 		p.stats.repaired++
 	}
 	c := &p.cur
+	c.raw = text
 	h := &c.h
 	if !p.headers.Parse(text, h) {
 		if strings.TrimSpace(text) == "" {

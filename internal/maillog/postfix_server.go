@@ -70,6 +70,8 @@ func (c *cursor) disconnect(s string) outcome {
 		c.leave(cn, false, "disconnect")
 		icid = cn.icid
 		c.conns.close(c.proc())
+	} else {
+		c.orphaned()
 	}
 	e := c.begin(track.ConnClose)
 	e.ICID = icid
@@ -128,6 +130,8 @@ func (c *cursor) lost(p peer, reason, stage, response string) outcome {
 	if cn != nil {
 		why, _, _ := strings.Cut(c.h.Body, " from ")
 		c.leave(cn, counted || stage == "BDAT", why)
+	} else {
+		c.orphaned()
 	}
 	e := c.begin(track.ConnLost)
 	if cn != nil {

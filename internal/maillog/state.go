@@ -34,6 +34,7 @@ type state struct {
 	Hops    []stateHop  `json:"hops,omitempty"`
 	Secure  []string    `json:"secure,omitempty"`
 	Last    *stateLast  `json:"last,omitempty"`
+	Orphans []orphan    `json:"orphans,omitempty"`
 }
 
 type stateProc struct {
@@ -84,7 +85,7 @@ type stateLast struct {
 // State returns what Resume needs.
 func (p *Parser) State() []byte {
 	c := &p.cur
-	s := state{Version: stateVersion, Headers: p.headers.State()}
+	s := state{Version: stateVersion, Headers: p.headers.State(), Orphans: p.orphans}
 	for e := c.conns.tab.first; e != nil && len(s.Conns) < maxStateConns; e = e.old {
 		s.Conns = append(s.Conns, c.connState(e.key, &e.val))
 	}
@@ -133,13 +134,11 @@ func (p *Parser) Resume(b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	var s state
-	if err := json.Unmarshal(b, &s); err != nil {
-		return fmt.Errorf("read parser state: %w", err)
+	s, err := readState(b)
+	if err != nil {
+		return err
 	}
-	if s.Version != stateVersion {
-		return fmt.Errorf("read parser state: %w", errState)
-	}
+	p.orphans = s.Orphans
 	if err := p.headers.Resume(s.Headers); err != nil {
 		return fmt.Errorf("read parser state: %w", err)
 	}
@@ -195,4 +194,18 @@ func (p *Parser) resumeHop(s *stateHop) {
 		l := p.cur.lives.find(k.o.host, s.ID, k.o.instance, false, 0)
 		e.val.id, e.val.mid = l.id, l.mid
 	}
+}
+
+func readState(b []byte) (state, error) {
+	var s state
+	if len(b) == 0 {
+		return s, nil
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		return s, fmt.Errorf("read parser state: %w", err)
+	}
+	if s.Version != stateVersion {
+		return s, fmt.Errorf("read parser state: %w", errState)
+	}
+	return s, nil
 }
