@@ -227,8 +227,8 @@ func TestAnAbortAcrossPieces(t *testing.T) {
 	const head = `Nov 21 20:00:01 mx-a postfix/smtpd[11]: connect from mail.example.net[192.0.2.7]
 Nov 21 20:00:01 mx-a postfix/smtpd[11]: 9A1B2C3D4E: client=mail.example.net[192.0.2.7]
 `
-	const tail = `Nov 21 20:00:09 mx-a postfix/smtpd[11]: lost connection after RCPT from mail.example.net[192.0.2.7]
-Nov 21 20:00:09 mx-a postfix/smtpd[11]: disconnect from mail.example.net[192.0.2.7] ehlo=1 mail=1 rcpt=1 commands=3
+	const tail = `Nov 21 20:00:04 mx-a postfix/smtpd[11]: lost connection after RCPT from mail.example.net[192.0.2.7]
+Nov 21 20:00:04 mx-a postfix/smtpd[11]: disconnect from mail.example.net[192.0.2.7] ehlo=1 mail=1 rcpt=1 commands=3
 `
 	a, b := writeLog(t, "a", []byte(head)), writeLog(t, "b", []byte(tail))
 	want, forth, back, together := newShelf(t), newShelf(t), newShelf(t), newShelf(t)
