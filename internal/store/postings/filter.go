@@ -64,6 +64,8 @@ func (l *layer) place(h uint64) (block *[8]uint64, bits uint64) {
 // filterAdd notes terms that are about to be written.
 func (x *Index) filterAdd(k kind, keys []keyed) {
 	i := slices.Index(lookupKinds[:], k)
+	x.fmu.Lock()
+	defer x.fmu.Unlock()
 	if i < 0 || x.filters[i] == nil {
 		return
 	}
@@ -76,6 +78,16 @@ func (x *Index) filterAdd(k kind, keys []keyed) {
 // certain. The first call for a key reads all of its terms, later ones no
 // page. It is for the writer alone, which must have seen every Flush since.
 func (x *Index) Has(ctx context.Context, tx Tx, k Key, value string) (bool, error) {
+	h := hashTerm(lookupKinds[k], value) & payloadMask
+	x.fmu.RLock()
+	f := x.filters[k]
+	if f != nil {
+		defer x.fmu.RUnlock()
+		return f.has(h), nil
+	}
+	x.fmu.RUnlock()
+	x.fmu.Lock()
+	defer x.fmu.Unlock()
 	if x.filters[k] == nil {
 		f, err := x.loadFilter(ctx, tx, lookupKinds[k])
 		if err != nil {
@@ -83,7 +95,7 @@ func (x *Index) Has(ctx context.Context, tx Tx, k Key, value string) (bool, erro
 		}
 		x.filters[k] = f
 	}
-	return x.filters[k].has(hashTerm(lookupKinds[k], value) & payloadMask), nil
+	return x.filters[k].has(h), nil
 }
 
 func (x *Index) loadFilter(ctx context.Context, tx Tx, k kind) (*filter, error) {

@@ -20,7 +20,8 @@ type Index struct {
 	usedSeg int64
 	usedGen int64
 
-	filters [filterCount]*filter // by the writer only
+	fmu     sync.RWMutex // guards filters
+	filters [filterCount]*filter
 }
 
 // New returns the index of a day file. Pages that are read stay in cache.

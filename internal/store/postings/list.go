@@ -77,24 +77,6 @@ func (b bitset) fill(lo, hi int) {
 	}
 }
 
-// clip empties b outside of [lo, hi).
-func (b bitset) clip(lo, hi int) {
-	for i := range b {
-		from, to := i<<6, i<<6+64
-		switch {
-		case to <= lo || from >= hi:
-			b[i] = 0
-		default:
-			if lo > from {
-				b[i] &= ^uint64(0) << uint(lo-from)
-			}
-			if hi < to {
-				b[i] &= ^uint64(0) >> uint(to-hi)
-			}
-		}
-	}
-}
-
 // next returns the smallest number from i on, -1 if there is none.
 func (b bitset) next(i int) int {
 	w := i >> 6
