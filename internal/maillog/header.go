@@ -130,7 +130,7 @@ func (h *Headers) quick(line string, out *Header) bool {
 		pid = pid*10 + uint32(line[at]-'0')
 		at++
 	}
-	if at == first || at-first > 9 || at+2 >= len(line) || line[at] != ']' || line[at+1] != ':' || line[at+2] != ' ' {
+	if pid == 0 || at-first > 9 || at+2 >= len(line) || line[at] != ']' || line[at+1] != ':' || line[at+2] != ' ' {
 		return false
 	}
 	at += 3
