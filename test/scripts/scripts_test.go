@@ -12,7 +12,8 @@
 //	same A B                 two ndjson answers hold the same messages, ids aside
 //	harmless                 nothing in the last stdout and stderr drives a terminal
 //
-// and the conditions [root] and [peer:NAME], for a program of somebody else.
+// and the conditions [root], [tmpfs] (small disks may be mounted) and
+// [peer:NAME], for a program of somebody else.
 package scripts
 
 import (
@@ -80,6 +81,9 @@ func TestScripts(t *testing.T) {
 			if cond == "root" {
 				return os.Geteuid() == 0, nil
 			}
+			if cond == "tmpfs" {
+				return canMount(), nil
+			}
 			if name, ok := strings.CutPrefix(cond, "peer:"); ok {
 				return peer(name)
 			}
@@ -96,4 +100,10 @@ func peer(name string) (bool, error) {
 		return false, fmt.Errorf("%s is missing, and peers are required", name)
 	}
 	return err == nil, nil
+}
+
+// canMount reports whether a file system can be mounted where nobody else sees
+// it; containers often may not, whoever runs in them.
+func canMount() bool {
+	return exec.Command("unshare", "--mount", "mount", "-t", "tmpfs", "-o", "size=64k", "none", os.TempDir()).Run() == nil
 }
