@@ -34,20 +34,15 @@ type Child struct {
 }
 
 // SetOutcomes sets the outcome of each recipient from the children that are
-// known; their own outcomes must have been set before. It reports whether an
-// outcome changed.
+// known, in whatever order; their own outcomes must have been set before. It
+// reports whether an outcome changed.
 func (m *Message) SetOutcomes(children []Child) bool {
 	changed := false
 	for i := range m.Recipients {
 		r := &m.Recipients[i]
 		out := r.Status
-		for _, c := range children {
-			if c.Message == nil || !c.Link.decides() || !appliesTo(c.Link, i, r) {
-				continue
-			}
-			if o := outcomeIn(c.Message, r); o != StatusNone {
-				out = o
-			}
+		if o := outcomeFrom(children, i, r); o != StatusNone {
+			out = o
 		}
 		if r.Outcome != out {
 			r.Outcome, changed = out, true
@@ -55,6 +50,36 @@ func (m *Message) SetOutcomes(children []Child) bool {
 	}
 	return changed
 }
+
+// outcomeFrom is what the children say of recipient i. What a delivery line of
+// its own named knows best; then a child that has the recipient; then any: a
+// filter may split a message, so that a child need not be of all recipients.
+func outcomeFrom(children []Child, i int, r *Rcpt) Status {
+	best, known := StatusNone, 0
+	for _, c := range children {
+		if c.Message == nil || !c.Link.decides() || !appliesTo(c.Link, i, r) {
+			continue
+		}
+		s, by := outcomeIn(c.Message, r)
+		if c.Link.Rcpt == i {
+			by = byItsLine
+		}
+		if s == StatusNone || by < known {
+			continue
+		}
+		if by > known || worse(s, best) {
+			best, known = s, by
+		}
+	}
+	return best
+}
+
+// How a child is known to be of a recipient.
+const (
+	byTheWhole = iota + 1 // it is of the message
+	byAddress             // it has the recipient
+	byItsLine             // the recipient's own line names it
+)
 
 // appliesTo reports whether a link speaks of recipient i. A link of the whole
 // message speaks of those that this host passed on or had not finished.
@@ -68,18 +93,19 @@ func appliesTo(l Link, i int, r *Rcpt) bool {
 	return r.Status == StatusDelivered || r.Status == StatusExpanded
 }
 
-// outcomeIn is what became of r in the message that was made from it.
-func outcomeIn(c *Message, r *Rcpt) Status {
+// outcomeIn is what became of r in the message that was made from it, and how
+// it is known that this is about r.
+func outcomeIn(c *Message, r *Rcpt) (s Status, by int) {
 	if s := outcomeOf(c, func(x *Rcpt) bool { return foldEqual(x.Address, r.Address) }); s != StatusNone {
-		return s
+		return s, byAddress
 	}
 	if s := outcomeOf(c, func(x *Rcpt) bool { return x.Original != "" && foldEqual(x.Original, r.Address) }); s != StatusNone {
-		return s
+		return s, byAddress
 	}
 	if s := outcomeOf(c, func(*Rcpt) bool { return true }); s != StatusNone {
-		return s
+		return s, byTheWhole
 	}
-	return c.Status
+	return c.Status, byTheWhole
 }
 
 // outcomeOf is the least final outcome of the recipients that are meant.
@@ -94,11 +120,20 @@ func outcomeOf(c *Message, meant func(*Rcpt) bool) Status {
 		if s == StatusNone {
 			s = x.Status
 		}
-		if best == StatusNone || worry(s) > worry(best) {
+		if best == StatusNone || worse(s, best) {
 			best = s
 		}
 	}
 	return best
+}
+
+// worse reports whether of two outcomes a is the one to be told. Equals are
+// told apart too: the order in which children come is of no meaning.
+func worse(a, b Status) bool {
+	if x, y := worry(a), worry(b); x != y {
+		return x > y
+	}
+	return a > b
 }
 
 // worry orders outcomes by how much somebody who asks should know of them.
