@@ -108,7 +108,7 @@ func FuzzDamaged(f *testing.F) {
 	putList(&w, []uint32{1, 5, 9, 70}, 100)
 	f.Add(w.finish(), 100)
 	f.Fuzz(func(t *testing.T, data []byte, bound int) {
-		if bound < 1 || bound > 1<<17 {
+		if bound < 1 || bound > 1<<12 {
 			return
 		}
 		r := bitReader{buf: data}
