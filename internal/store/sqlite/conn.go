@@ -40,7 +40,7 @@ func openWriter(ctx context.Context, path string, magic int, steps []migration, 
 		return nil, err
 	}
 	params := append([]string{"mode=rw", "_txlock=immediate", pragma("busy_timeout(10000)"), pragma("journal_mode(wal)"),
-		pragma("synchronous(full)"), pragma("cache_size(-16384)"), pragma("wal_autocheckpoint(4000)"), pragma("temp_store(memory)")}, more...)
+		pragma("synchronous(full)"), pragma("cache_size(-8192)"), pragma("wal_autocheckpoint(4000)"), pragma("temp_store(memory)")}, more...)
 	db, err := sql.Open("sqlite", dsn(path, params...))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
@@ -97,7 +97,7 @@ func syncDir(dir string) error {
 // commits; where nobody may write to the directory and nobody has left a log
 // behind, the file is taken as it is.
 func openReader(ctx context.Context, path string, magic, known int) (*sql.DB, error) {
-	params := []string{"mode=ro", pragma("busy_timeout(10000)"), pragma("cache_size(-4096)"), pragma("mmap_size(1073741824)"), pragma("query_only(1)")}
+	params := []string{"mode=ro", pragma("busy_timeout(10000)"), pragma("cache_size(-2048)"), pragma("query_only(1)")}
 	db, err := readOnly(ctx, path, magic, known, params)
 	if err == nil || !isCode(err, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) {
 		return db, err
