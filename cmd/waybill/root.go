@@ -63,6 +63,7 @@ answers what became of it. Each answer says what it could not see.`,
   waybill search ann@example.com
   waybill search --from -24h --status bounced,deferred
   waybill show 4BZk9f0Q2Vz1qz`,
+		Version:           thisBuild().Version,
 		Args:              cobra.NoArgs,
 		SilenceErrors:     true,
 		SilenceUsage:      true,

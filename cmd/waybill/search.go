@@ -41,7 +41,8 @@ A bare word is looked for in sender, recipient, subject, Message-ID and queue id
   client:192.0.2.0/24                a network
   size:>1M   status:bounced,expired   event:message.held   kind:rejection
 
-Fields: %s.
+Fields:
+  %s
 
 Times of --from and --to are in the zone of --tz: -24h, -7d, now, today, yesterday,
 2026-11-20, 2026-11-20T20:15, 2026-11-20T20:15:30+01:00.
@@ -54,12 +55,12 @@ func (p *program) searchCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "search [QUERY...]",
 		Short: "Find messages, and say what could not be seen",
-		Long:  fmt.Sprintf(searchLong, strings.Join(search.FieldNames(), " ")),
+		Long:  fmt.Sprintf(searchLong, strings.Join(render.Wrap(strings.Join(search.FieldNames(), " ")+".", 78, "  "), "\n")),
 		Example: `  waybill search ann@example.com
   waybill search --from yesterday --recipient @example.net --status bounced,deferred
   waybill search sender:.example.com -status:delivered 'subject:"monthly report"'
   waybill search client:192.0.2.0/24 kind:rejection -o csv > rejected.csv
-  waybill search --limit 0 -o ndjson | jq -r .message_id`,
+  waybill search --limit 0 -o ndjson | jq -r 'select(.id) | .message_id'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.search(cmd.Context(), f, queryText(args))
 		},

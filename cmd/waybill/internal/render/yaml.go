@@ -98,6 +98,9 @@ func yamlScalar(tok json.Token) string {
 // yamlQuoted is a JSON string, which YAML reads too but for surrogate pairs:
 // what would need one and is not to be seen is written with \U.
 func yamlQuoted(v string) string {
+	if strings.IndexFunc(v, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) < 0 {
+		return `"` + v + `"`
+	}
 	var b strings.Builder
 	b.WriteByte('"')
 	for _, r := range v {
