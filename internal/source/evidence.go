@@ -7,7 +7,7 @@ package source
 const (
 	minOverlap  = 24                  // lines that two pieces must share where neither contains the other
 	minDistinct = 8                   // different lines among them
-	minJoined   = 4                   // different lines that are enough where the lines before are known too
+	minJoined   = 4                   // different lines that are enough where two known pieces meet
 	maxShort    = 64                  // lines of a piece that counts although it shows less, when all of it is found
 	ringSize    = 2 << 10             // a power of two
 	lookAhead   = ringSize - maxShort // lines within which an overlap must show what it is

@@ -37,7 +37,8 @@ type Item struct {
 //   - when a short piece stands in the other as a whole, and no flood of its
 //     lines goes on there;
 //   - when a few lines at an end of the new piece lie across the border of two
-//     known pieces of one log.
+//     known pieces of one log, be it a single line that the log does not repeat
+//     thereabouts.
 //
 // What remains cannot be told from content: above all a piece that is one
 // flood of the same lines. It is taken as new, because a line that is there
@@ -247,22 +248,54 @@ func (m *Matcher) begin() {
 // the new piece begins with less of that end than would prove an overlap: both
 // together are one.
 func (m *Matcher) bridge(lines []uint64) {
-	for n := minJoined; n < min(len(lines), maxShort); n++ {
+	for n := 1; n < min(len(lines), maxShort); n++ {
 		next := false
 		for _, i := range m.first[lines[n]&strongMask] {
 			k := &m.known[i]
 			next = next || k.proof > 0 && k.proof <= len(lines)-n && m.same(k, 0, n, k.proof)
 		}
-		if !next || differing(lines[:n]) < minJoined {
+		if !next {
 			continue
 		}
+		few := differing(lines[:n])
 		for i := range m.known {
 			k := &m.known[i]
-			if at := len(k.Marks.low) - n; at > 0 && m.same(k, at, 0, n) && !m.following(i, at) {
+			at := len(k.Marks.low) - n
+			if few < minJoined && (few < n || at+n > strongLines || k.mentions(lines[:n], at-maxShort, at)) {
+				continue
+			}
+			if at > 0 && m.same(k, at, 0, n) && !m.following(i, at) {
 				m.follow(i, at, false)
 			}
 		}
 	}
+}
+
+// mentions reports whether one of a few lines stands in k between two lines.
+func (k *head) mentions(lines []uint64, from, to int) bool {
+	for at := max(0, from); at < to; at++ {
+		for _, h := range lines {
+			if k.Marks.has(at, h) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// peculiar reports whether the next n lines, the last of the piece, are no part
+// of a flood: they are many, or were not seen shortly before.
+func (m *Matcher) peculiar(n int) bool {
+	lines := m.ahead(n)
+	if few := differing(lines); few >= minJoined || few < n {
+		return few >= minJoined
+	}
+	for i := 1; i <= min(m.from, maxShort); i++ {
+		if among(lines, m.peek(-i).hash) {
+			return false
+		}
+	}
+	return true
 }
 
 // follow begins to compare with a known piece from its line at on.
@@ -323,7 +356,7 @@ func (m *Matcher) meet(first uint64) {
 		case n > rest:
 			// Less is left than would prove it. Where the lines before are
 			// known too, this is the next piece of the same log.
-			if m.joined && rest <= maxShort && m.same(k, 0, 0, rest) && differing(m.ahead(rest)) >= minJoined {
+			if m.joined && rest <= maxShort && m.same(k, 0, 0, rest) && m.peculiar(rest) {
 				m.follow(i, 0, false)
 			}
 		case k.proof > 0:
