@@ -125,3 +125,29 @@ func latencyQueries(m *track.Message) []latencyQuery {
 		{name: "not delivered, subject", conds: one(store.Cond{Not: true, Any: status(track.StatusDelivered).Any}, cond(store.FieldSubject, store.OpContains, word))},
 	}
 }
+
+// TestExportRate streams everything out of the store that WAYBILL_BENCH_STORE
+// names.
+func TestExportRate(t *testing.T) {
+	dir := os.Getenv("WAYBILL_BENCH_STORE")
+	if dir == "" {
+		t.Skip("WAYBILL_BENCH_STORE is not set: the rate of export is not measured")
+	}
+	s, err := Open(t.Context(), dir, Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	start := time.Now()
+	n := 0
+	for _, err := range s.Search(t.Context(), everyRow) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; n == 300_000 {
+			break
+		}
+	}
+	took := time.Since(start)
+	t.Logf("%d messages in %v: %.0f messages/s", n, took.Round(time.Millisecond), float64(n)/took.Seconds())
+}

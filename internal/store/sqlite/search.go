@@ -193,6 +193,10 @@ func (r *rowReader) close() {
 
 // read returns one message, nil when there is no such row.
 func (r *rowReader) read(ctx context.Context, row int64) (*track.Message, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	ctx = context.WithoutCancel(ctx) // a statement that can be interrupted costs a goroutine
 	if r.st == nil {
 		st, err := r.tx.PrepareContext(ctx, "SELECT doc FROM msg WHERE id = ?")
 		if err != nil {
