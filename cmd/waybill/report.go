@@ -74,9 +74,20 @@ func (r *reporter) file(gateway string, f *importer.FileReport) {
 	if f.Stats.Cut > 0 {
 		r.row("cut", "%s longer than 64 KiB, of which the rest was not read", count(int(f.Stats.Cut), "line", "lines"))
 	}
-	if r.verbose {
+	strange := f.Lines > f.Duplicate && parsedLines(&f.Stats) == 0
+	if r.verbose || strange {
 		r.samples(&f.Stats)
 	}
+	if strange {
+		r.row("→", "a mail daemon under another name? import with --format postfix into a new data directory")
+	}
+}
+
+func parsedLines(s *maillog.Stats) (n int64) {
+	for _, d := range s.Dialects {
+		n += d.Parsed
+	}
+	return n
 }
 
 // recognised names the dialects that knew lines.
@@ -163,8 +174,8 @@ func (r *reporter) total(took time.Duration, next string) {
 	if r.quiet || r.lines == 0 && r.failed {
 		return
 	}
-	line := fmt.Sprintf("%s, %s lines: %s new, %s updated, in %s",
-		count(int(r.files), "file", "files"), thousands(r.lines), count(r.added, "message", "messages"), thousands(int64(r.updated)), render.Length(took))
+	line := fmt.Sprintf("%s, %s: %s new, %s updated, in %s",
+		count(int(r.files), "file", "files"), count(int(r.lines), "line", "lines"), count(r.added, "message", "messages"), thousands(int64(r.updated)), render.Length(took))
 	fmt.Fprintln(r.out, r.out.Style.Bold(line))
 	if r.added+r.updated > 0 {
 		fmt.Fprintf(r.out, "%s %s\n", r.out.Style.Faint("search them:"), next)
