@@ -17,6 +17,7 @@ type parsed struct {
 	Events int64
 	Bytes  int64
 	Took   time.Duration
+	CPU    time.Duration
 }
 
 // rate is in MB (10^6 bytes) per second.
@@ -38,7 +39,7 @@ func parseLog(path string) (parsed, error) {
 	text := string(b)
 	out := parsed{Bytes: int64(len(text))}
 	emit := func(*track.Event) { out.Events++ }
-	start := time.Now()
+	start, used := time.Now(), cpuTime()
 	for at := 0; at < len(text); {
 		line := text[at:]
 		next := len(text)
@@ -49,7 +50,7 @@ func parseLog(path string) (parsed, error) {
 		p.Line(line, out.Lines, int64(at), emit)
 		at = next
 	}
-	out.Took = time.Since(start)
+	out.Took, out.CPU = time.Since(start), cpuTime()-used
 	return out, nil
 }
 
