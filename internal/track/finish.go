@@ -8,8 +8,11 @@ func (f *folder) finish() {
 	}
 	// That a client left is concluded from what its connection did not log. When
 	// other lines say that the message was queued, they know better.
-	if f.aborted && f.end == StatusNone && !f.queued() {
+	if f.abort != nil && f.end == StatusNone && !f.queued() {
 		f.end, m.Ended = StatusAborted, true
+		f.reason(f.abort)
+	} else if f.queued() {
+		m.KindBits &^= 1 << MessageAbort
 	}
 	m.Status = f.status()
 	m.Blind = f.blind()

@@ -27,7 +27,7 @@ type folder struct {
 	deleted  bool
 	requeued bool
 	removed  bool
-	aborted  bool
+	abort    *Event // that the client left, a conclusion that other lines may refute
 	end      Status // of a life that ended before the queue: rejected, discarded, aborted
 }
 
@@ -80,8 +80,7 @@ func (f *folder) add(e *Event, first bool) {
 	case MessageDiscard:
 		f.refused(e, StatusDiscarded)
 	case MessageAbort:
-		f.aborted = true
-		f.reason(e)
+		f.abort = e
 	case MessageExpired:
 		f.sender(e)
 		f.expired = true
