@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ const (
 	maxDictTexts = 1 << 17 // entries of a day's dictionary
 	maxDictBytes = 4 << 20 // bytes of all of them
 	maxDictText  = 400     // bytes of one
+	maxDictRun   = 1 << 15 // bytes of a run, about
 	sightings    = 1 << 16 // strings remembered as seen once
 )
 
@@ -72,6 +74,9 @@ type queryer interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
+// The dictionary is kept as runs: a row holds the strings from its number on,
+// each behind its length.
+
 // loadDict returns texts with the entries behind its end added.
 func loadDict(ctx context.Context, q queryer, texts []string) ([]string, error) {
 	rows, err := q.QueryContext(ctx, "SELECT id, s FROM dict WHERE id >= ? ORDER BY id", len(texts))
@@ -81,16 +86,35 @@ func loadDict(ctx context.Context, q queryer, texts []string) ([]string, error) 
 	defer rows.Close()
 	for rows.Next() {
 		var id int
-		var s string
-		if err := rows.Scan(&id, &s); err != nil {
+		var run string
+		if err := rows.Scan(&id, &run); err != nil {
 			return nil, fmt.Errorf("read dictionary: %w", err)
 		}
 		if id != len(texts) {
 			return nil, fmt.Errorf("read dictionary: entry %d is missing", len(texts))
 		}
-		texts = append(texts, s)
+		if texts, err = appendRun(texts, run); err != nil {
+			return nil, err
+		}
 	}
 	return texts, rows.Err()
+}
+
+func appendRun(texts []string, run string) ([]string, error) {
+	for len(run) > 0 {
+		n, size := uint64(run[0]), 1
+		if n >= 0x80 {
+			if n, size = binary.Uvarint([]byte(run[:min(len(run), binary.MaxVarintLen64)])); size <= 0 {
+				return nil, fmt.Errorf("read dictionary: %w", record.ErrDamaged)
+			}
+		}
+		if n > uint64(len(run)-size) {
+			return nil, fmt.Errorf("read dictionary: %w", record.ErrDamaged)
+		}
+		end := size + int(n)
+		texts, run = append(texts, run[size:end]), run[end:]
+	}
+	return texts, nil
 }
 
 // writeDict is a day's dictionary as its writer sees it, with entries that are
@@ -179,15 +203,17 @@ func (d *writeDict) save(ctx context.Context, tx *sql.Tx) error {
 	if d.saved == len(d.texts) {
 		return nil
 	}
-	st, err := tx.PrepareContext(ctx, "INSERT INTO dict(id, s) VALUES(?, ?)")
-	if err != nil {
-		return fmt.Errorf("write dictionary: %w", err)
-	}
-	defer st.Close()
-	for i := d.saved; i < len(d.texts); i++ {
-		if _, err := st.ExecContext(ctx, i, []byte(d.texts[i])); err != nil {
+	var run []byte
+	for from, i := d.saved, d.saved; i < len(d.texts); i++ {
+		run = binary.AppendUvarint(run, uint64(len(d.texts[i])))
+		run = append(run, d.texts[i]...)
+		if i+1 < len(d.texts) && len(run) < maxDictRun {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, "INSERT INTO dict(id, s) VALUES(?, ?)", from, run); err != nil {
 			return fmt.Errorf("write dictionary: %w", err)
 		}
+		from, run = i+1, run[:0]
 	}
 	d.saved = len(d.texts)
 	return nil
