@@ -42,7 +42,8 @@ type Importer struct {
 	// a size that keeps memory low and the number of windows small.
 	CutBytes int64
 
-	marks  map[string]source.Marks // of known pieces, by ID
+	pieces []store.Source          // known by now, whole
+	marks  map[string]source.Marks // of the pieces, by ID
 	parser *maillog.Parser         // of the file read before
 	last   store.Source            // the piece that it read
 	mid    uint64
@@ -68,6 +69,7 @@ func (im *Importer) Import(ctx context.Context, paths []string) (*Report, error)
 	if err := im.clean(dir); err != nil {
 		return nil, err
 	}
+	im.pieces = join(im.Known)
 	im.numbers()
 	im.marks = make(map[string]source.Marks)
 	rep := &Report{}
@@ -108,8 +110,8 @@ func (im *Importer) clean(dir string) error {
 // numbers sets where the numbers of lives and connections begin: behind all
 // that earlier imports can have given out, at most one of each a line.
 func (im *Importer) numbers() {
-	for i := range im.Known {
-		im.mid += uint64(im.Known[i].Lines)
+	for i := range im.pieces {
+		im.mid += uint64(im.pieces[i].Lines)
 	}
 	im.icid = im.mid
 }

@@ -3,11 +3,9 @@ package importer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
-	"waybill/internal/maillog"
 	"waybill/internal/source"
 	"waybill/internal/store"
 	"waybill/internal/track"
@@ -48,7 +46,7 @@ func (r *reading) run(ctx context.Context, p string) (err error) {
 	defer r.file.Close()
 	r.rep.Compression = r.file.Compression
 	lines := r.file.Lines()
-	known, err := r.im.pieces()
+	known, err := r.im.known()
 	if err != nil {
 		return err
 	}
@@ -112,28 +110,24 @@ func (r *reading) line(ctx context.Context, item source.Item) error {
 // grown, or as a piece of its own.
 func (r *reading) begin(item source.Item) error {
 	c := &cutter{im: r.im, dir: r.dir, marks: r.matcher.Marks}
-	if at := r.im.grown(r.matcher.Grown(), item.Number); at >= 0 {
-		k := &r.im.Known[at]
-		c.piece, c.prior = *k, *k
-		c.piece.Name = r.file.Path
+	var err error
+	if k := r.im.grown(r.matcher.Grown(), item.Number); k != nil {
+		c.part = store.Source{ID: k.ID, Gateway: r.im.Gateway, Name: r.file.Path, From: k.To, To: k.To, Lines: k.Lines}
+		c.lines, c.last = k.Lines, k.Last
 		r.context = nil
-		parser, err := r.im.newParser(r.file.ModTime)
-		if err != nil {
+		if c.parser, err = r.im.newParser(r.file.ModTime); err != nil {
 			return err
 		}
-		r.im.resume(parser, k)
-		c.parser = parser
+		r.im.resume(c.parser, k)
 	} else {
-		id := source.PieceID(item.Text, r.im.taken)
-		c.piece = store.Source{ID: id, Gateway: r.im.Gateway, Name: r.file.Path}
-		parser, err := r.im.parserFor(r.first, r.file.ModTime, r.context)
-		if err != nil {
+		c.part = store.Source{ID: source.PieceID(item.Text, r.im.taken), Gateway: r.im.Gateway, Name: r.file.Path}
+		if c.parser, err = r.im.parserFor(r.first, r.file.ModTime, r.context); err != nil {
 			return err
 		}
-		c.parser = parser
 		c.parser.NewPiece()
 	}
 	c.base = c.parser.Stats()
+	c.start = c.base
 	r.cut = c
 	return nil
 }
@@ -145,10 +139,11 @@ func (r *reading) end(ctx context.Context) error {
 	}
 	c := r.cut
 	c.show(r.context) // the piece reaches to its last line, whoever took it
-	c.piece.Waiting = r.rep.Waiting
-	c.tally()
-	r.rep.Stats = since(c.base, c.parser.Stats())
-	if next := r.im.successor(&c.piece); next != nil {
+	r.rep.Stats = since(c.start, c.parser.Stats())
+	r.rep.First, r.rep.Last = c.first, max(c.last, c.part.Last)
+	c.part.Waiting = r.rep.Waiting
+	whole := r.im.whole(c.part)
+	if next := r.im.successor(&whole); next != nil {
 		if err := c.conclude(next); err != nil {
 			return err
 		}
@@ -156,7 +151,6 @@ func (r *reading) end(ctx context.Context) error {
 	if err := c.cut(ctx); err != nil {
 		return err
 	}
-	r.rep.First, r.rep.Last = c.first, c.piece.Last
 	r.im.remember(c)
 	return nil
 }
@@ -166,120 +160,6 @@ func (r *reading) progress(lines *source.Lines) {
 		r.im.Progress(Progress{Path: r.file.Path, File: r.im.file, Files: r.im.files,
 			Read: r.file.Consumed(), Size: r.file.Size, Lines: r.im.lines + lines.Number()})
 	}
-}
-
-// pieces are the known pieces as the matcher wants them.
-func (im *Importer) pieces() ([]source.Known, error) {
-	out := make([]source.Known, 0, len(im.Known))
-	for i := range im.Known {
-		m, ok := im.marks[im.Known[i].ID]
-		if !ok {
-			var err error
-			if m, err = source.DecodeMarks(im.Known[i].Marks); err != nil {
-				return nil, fmt.Errorf("what was imported of %s: %w", im.Known[i].Name, err)
-			}
-			im.marks[im.Known[i].ID] = m
-		}
-		out = append(out, source.Known{ID: im.Known[i].ID, Marks: m})
-	}
-	return out, nil
-}
-
-// find returns the index of a known piece, -1 if there is none.
-func (im *Importer) find(id string) int {
-	return slices.IndexFunc(im.Known, func(s store.Source) bool { return s.ID == id })
-}
-
-func (im *Importer) taken(id string) bool { return im.find(id) >= 0 }
-
-func (im *Importer) nameOf(id string) string {
-	if at := im.find(id); at >= 0 {
-		return im.Known[at].Name
-	}
-	return ""
-}
-
-// grown returns the index of the piece that goes on with line number, -1 when
-// the line does not follow its last one.
-func (im *Importer) grown(id string, number int64) int {
-	if id == "" {
-		return -1
-	}
-	if at := im.find(id); at >= 0 && im.Known[at].Lines+1 == number {
-		return at
-	}
-	return -1
-}
-
-// remember makes a piece known, as far as it was read.
-func (im *Importer) remember(c *cutter) {
-	im.marks[c.piece.ID] = c.marks()
-	if at := im.find(c.piece.ID); at >= 0 {
-		im.Known[at] = c.piece
-	} else {
-		im.Known = append(im.Known, c.piece)
-	}
-	im.last, im.parser = c.piece, c.parser
-}
-
-// successor returns the known piece with which the log goes on after p, nil
-// when there is none.
-func (im *Importer) successor(p *store.Source) *store.Source {
-	var next *store.Source
-	for i := range im.Known {
-		k := &im.Known[i]
-		if k.ID != p.ID && follows(p, k.First) && (next == nil || k.First < next.First) {
-			next = k
-		}
-	}
-	return next
-}
-
-// newParser returns a parser that has read nothing.
-func (im *Importer) newParser(fileTime time.Time) (*maillog.Parser, error) {
-	return maillog.New(maillog.Options{Gateway: im.Gateway, Location: im.Location, Year: im.Year,
-		FileTime: fileTime, Format: im.Format, NextMID: im.nextMID, NextICID: im.nextICID})
-}
-
-// parserFor returns the parser for a piece that begins at first: the one that
-// has read the piece before it in this import, one that goes on from the state
-// at the end of the piece before it in an earlier import, or a new one.
-func (im *Importer) parserFor(first track.Stamp, fileTime time.Time, before []source.Item) (*maillog.Parser, error) {
-	overlaps := len(before) > 0 && before[len(before)-1].Known == im.last.ID
-	if im.parser != nil && (overlaps || follows(&im.last, first)) {
-		return im.parser, nil
-	}
-	p, err := im.newParser(fileTime)
-	if err != nil || im.Year != 0 {
-		return p, err
-	}
-	best := -1
-	for i := range im.Known {
-		k := &im.Known[i]
-		if follows(k, first) && (best < 0 || k.Last > im.Known[best].Last) {
-			best = i
-		}
-	}
-	if best >= 0 {
-		im.resume(p, &im.Known[best])
-	}
-	return p, nil
-}
-
-// resume gives the parser the state at the end of a piece. Without it only the
-// connections that were open then are unknown.
-func (im *Importer) resume(p *maillog.Parser, k *store.Source) {
-	if err := p.Resume(k.State); err != nil {
-		im.Log.Warn("Reading on without the connections that were open", "path", k.Name, "err", err)
-	}
-}
-
-// follows reports whether a piece that begins at first goes on where p ended.
-// Over a longer silence the connections that were open are not the ones of
-// which the next lines speak.
-func follows(p *store.Source, first track.Stamp) bool {
-	pause := max(joint, time.Duration(p.Silence)*time.Microsecond)
-	return p.Last != 0 && first != 0 && first >= p.Last && first.Sub(p.Last) <= pause
 }
 
 // isFileError reports whether an error concerns one file only.

@@ -86,9 +86,8 @@ type Fragment struct {
 	Events []track.Event
 }
 
-// Source is a piece of log as far as it was taken. Pieces are told apart by
-// their content, never by their name. What a window tells of a piece is the
-// piece from its beginning: of two the one that reaches further holds.
+// Source is what a window took of a piece of log. Pieces are told apart by
+// their content, never by their name.
 type Source = window.Source
 
 // Ingested says what a batch changed.

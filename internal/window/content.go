@@ -45,7 +45,9 @@ func Identity(h Header) string {
 	return h.Serial + "/" + strconv.FormatUint(h.Epoch, 10) + "/" + strconv.FormatUint(h.Sequence, 10)
 }
 
-// Source is a piece of log, or another origin of lines, as far as it was taken.
+// Source is a part of a piece of log, or of another origin of lines: what this
+// window took of it. Parts that meet (To of one is From of the next) make the
+// piece; their Marks are put one behind the other.
 type Source struct {
 	ID      string      // fingerprint of the content's beginning; with Gateway the identity
 	Gateway string      //

@@ -1,0 +1,180 @@
+package importer
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"waybill/internal/maillog"
+	"waybill/internal/source"
+	"waybill/internal/store"
+	"waybill/internal/track"
+)
+
+// join makes whole pieces of the parts that the store has. Where a part is
+// missing (its window was set aside) the piece ends: what is behind the hole
+// is read again.
+func join(parts []store.Source) []store.Source {
+	parts = slices.Clone(parts)
+	slices.SortStableFunc(parts, func(a, b store.Source) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.From, b.From))
+	})
+	var out []store.Source
+	for i := range parts {
+		p := parts[i]
+		if n := len(out); n > 0 && out[n-1].ID == p.ID {
+			if out[n-1].To == p.From {
+				out[n-1] = extend(out[n-1], p)
+			}
+			continue
+		}
+		if p.From == 0 {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// extend returns the piece with the part that follows it.
+func extend(piece, part store.Source) store.Source {
+	p := part
+	p.From = piece.From
+	if piece.First != 0 && (p.First == 0 || piece.First < p.First) {
+		p.First = piece.First
+	}
+	p.Last = max(p.Last, piece.Last)
+	p.Silence = max(p.Silence, piece.Silence)
+	p.Marks = slices.Concat(piece.Marks, part.Marks)
+	p.Parsed += piece.Parsed
+	p.Ignored += piece.Ignored
+	p.Unknown += piece.Unknown
+	return p
+}
+
+// learn notes a part that was cut.
+func (im *Importer) learn(part store.Source) {
+	if at := im.find(part.ID); at >= 0 {
+		im.pieces[at] = extend(im.pieces[at], part)
+	} else {
+		im.pieces = append(im.pieces, part)
+	}
+}
+
+// whole is the piece to which a part belongs, with the part.
+func (im *Importer) whole(part store.Source) store.Source {
+	if at := im.find(part.ID); at >= 0 {
+		return extend(im.pieces[at], part)
+	}
+	return part
+}
+
+// remember makes the piece known that was read, for the files that follow.
+func (im *Importer) remember(c *cutter) {
+	im.marks[c.part.ID] = c.marks()
+	im.parser = c.parser
+	if at := im.find(c.part.ID); at >= 0 {
+		im.last = im.pieces[at]
+	}
+}
+
+// known are the pieces as the matcher wants them.
+func (im *Importer) known() ([]source.Known, error) {
+	out := make([]source.Known, 0, len(im.pieces))
+	for i := range im.pieces {
+		p := &im.pieces[i]
+		m, ok := im.marks[p.ID]
+		if !ok {
+			var err error
+			if m, err = source.DecodeMarks(p.Marks); err != nil {
+				return nil, fmt.Errorf("what was imported of %s: %w", p.Name, err)
+			}
+			im.marks[p.ID] = m
+		}
+		out = append(out, source.Known{ID: p.ID, Marks: m})
+	}
+	return out, nil
+}
+
+// find returns the index of a known piece, -1 if there is none.
+func (im *Importer) find(id string) int {
+	return slices.IndexFunc(im.pieces, func(s store.Source) bool { return s.ID == id })
+}
+
+func (im *Importer) taken(id string) bool { return im.find(id) >= 0 }
+
+func (im *Importer) nameOf(id string) string {
+	if at := im.find(id); at >= 0 {
+		return im.pieces[at].Name
+	}
+	return ""
+}
+
+// grown returns the piece that goes on with line number, nil when the line
+// does not follow its last one.
+func (im *Importer) grown(id string, number int64) *store.Source {
+	if at := im.find(id); id != "" && at >= 0 && im.pieces[at].Lines+1 == number {
+		return &im.pieces[at]
+	}
+	return nil
+}
+
+// successor returns the known piece with which the log goes on after p, nil
+// when there is none.
+func (im *Importer) successor(p *store.Source) *store.Source {
+	var next *store.Source
+	for i := range im.pieces {
+		k := &im.pieces[i]
+		if k.ID != p.ID && follows(p, k.First) && (next == nil || k.First < next.First) {
+			next = k
+		}
+	}
+	return next
+}
+
+// newParser returns a parser that has read nothing.
+func (im *Importer) newParser(fileTime time.Time) (*maillog.Parser, error) {
+	return maillog.New(maillog.Options{Gateway: im.Gateway, Location: im.Location, Year: im.Year,
+		FileTime: fileTime, Format: im.Format, NextMID: im.nextMID, NextICID: im.nextICID})
+}
+
+// parserFor returns the parser for a piece that begins at first: the one that
+// has read the piece before it in this import, one that goes on from the state
+// at the end of the piece before it in an earlier import, or a new one.
+func (im *Importer) parserFor(first track.Stamp, fileTime time.Time, before []source.Item) (*maillog.Parser, error) {
+	overlaps := len(before) > 0 && before[len(before)-1].Known == im.last.ID
+	if im.parser != nil && (overlaps || follows(&im.last, first)) {
+		return im.parser, nil
+	}
+	p, err := im.newParser(fileTime)
+	if err != nil || im.Year != 0 {
+		return p, err
+	}
+	best := -1
+	for i := range im.pieces {
+		k := &im.pieces[i]
+		if follows(k, first) && (best < 0 || k.Last > im.pieces[best].Last) {
+			best = i
+		}
+	}
+	if best >= 0 {
+		im.resume(p, &im.pieces[best])
+	}
+	return p, nil
+}
+
+// resume gives the parser the state at the end of a piece. Without it only the
+// connections that were open then are unknown.
+func (im *Importer) resume(p *maillog.Parser, k *store.Source) {
+	if err := p.Resume(k.State); err != nil {
+		im.Log.Warn("Reading on without the connections that were open", "path", k.Name, "err", err)
+	}
+}
+
+// follows reports whether a piece that begins at first goes on where p ended.
+// Over a longer silence the connections that were open are not the ones of
+// which the next lines speak.
+func follows(p *store.Source, first track.Stamp) bool {
+	pause := max(joint, time.Duration(p.Silence)*time.Microsecond)
+	return p.Last != 0 && first != 0 && first >= p.Last && first.Sub(p.Last) <= pause
+}
