@@ -53,7 +53,7 @@ type Importer struct {
 	files  int
 }
 
-const defaultCutBytes = 24 << 20
+const defaultCutBytes = 16 << 20
 
 // Import reads files in the order of their first lines. A file that cannot be
 // read does not stop the others: its error is in the report. The error that
