@@ -193,10 +193,11 @@ func (c *checker) index(d *day, tx *sql.Tx) error {
 	r := rowReader{d: d, tx: tx}
 	defer r.close()
 	for _, id := range ids {
-		m, err := r.read(c.ctx, id)
-		if err != nil || m == nil || m.QueueID == "" {
+		n, err := r.read(c.ctx, id)
+		if err != nil || n == nil || n.message().QueueID == "" {
 			continue // told already
 		}
+		m := n.message()
 		rows, err := d.index.Lookup(c.ctx, tx, postings.KeyQueueID, m.QueueID)
 		if err != nil {
 			c.report(adviceRestore, "the index cannot be read: %v", err)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -178,4 +179,45 @@ func (e *FullError) Unwrap() error { return e.Err }
 func (e *FullError) Hint() string {
 	return fmt.Sprintf("make room on the file system of %s (df -h %s shows it) and run the command again: nothing was lost and nothing is taken twice",
 		filepath.Dir(e.Path), filepath.Dir(e.Path))
+}
+
+// guarded runs f in a transaction in which several goroutines may write. When
+// the engine runs out of room it may roll the transaction back by itself, and
+// what another goroutine writes after that would be a transaction of its own.
+// So nothing is committed here but at the end of f.
+func guarded(ctx context.Context, db *sql.DB, f func(tx *sql.Tx) error) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() // goes back to the pool
+	var open atomic.Bool
+	hook := func(h driver.CommitHookFn) error {
+		return conn.Raw(func(c any) error {
+			r, ok := c.(driver.HookRegisterer)
+			if !ok {
+				return errors.New("the database driver has no commit hook")
+			}
+			r.RegisterCommitHook(h)
+			return nil
+		})
+	}
+	if err := hook(func() int32 {
+		if open.Load() {
+			return 0
+		}
+		return 1
+	}); err != nil {
+		return err
+	}
+	defer func() { _ = hook(nil) }() // the connection is gone if this fails
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := f(tx); err != nil {
+		return errors.Join(err, rollback(tx))
+	}
+	open.Store(true)
+	return tx.Commit()
 }

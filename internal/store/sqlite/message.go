@@ -22,11 +22,12 @@ func (s *DB) Message(ctx context.Context, id string) (*track.Message, error) {
 		return nil, err
 	}
 	defer g.close()
-	if err := g.relate(ctx, n); err != nil {
-		return nil, fmt.Errorf("relations of message %s: %w", id, err)
-	}
 	m := n.rec.Message
 	m.ID = publicID(n.key)
+	m.Recipients = slices.Clone(m.Recipients)
+	if err := g.relate(ctx, n, &m); err != nil {
+		return nil, fmt.Errorf("relations of message %s: %w", id, err)
+	}
 	return &m, nil
 }
 
@@ -76,10 +77,9 @@ func (g *graph) forwarded(ctx context.Context, k rowKey) (rowKey, error) {
 	return to, err
 }
 
-// relate fills in the message's parent, its children, and the next hop of its
-// recipients.
-func (g *graph) relate(ctx context.Context, n *node) error {
-	m := n.message()
+// relate fills in the parent of n, its children, and the next hop of its
+// recipients, in m, which is a copy of its message.
+func (g *graph) relate(ctx context.Context, n *node, m *track.Message) error {
 	if m.Kind != "" {
 		return nil
 	}
@@ -118,6 +118,9 @@ func (g *graph) relate(ctx context.Context, n *node) error {
 			addChild(m, to)
 		}
 	}
+	if !n.rec.Named {
+		return nil
+	}
 	named, err := g.naming(ctx, n)
 	if err != nil {
 		return err
@@ -136,13 +139,12 @@ func (g *graph) relate(ctx context.Context, n *node) error {
 			}
 		}
 	}
-	return g.relateParent(ctx, n)
+	return g.relateParent(ctx, n, m)
 }
 
 // relateParent looks for a message that names n as its child, unless n has
 // told its parent itself.
-func (g *graph) relateParent(ctx context.Context, n *node) error {
-	m := n.message()
+func (g *graph) relateParent(ctx context.Context, n *node, m *track.Message) error {
 	if m.Parent != nil && m.Parent.ID != "" {
 		return nil
 	}

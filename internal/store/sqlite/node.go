@@ -57,6 +57,7 @@ type node struct {
 	index   bool  // what the index says of it is to be written
 	into    *node // set: the row goes away, and its id leads there
 	fresh   []fresh
+	inBatch bool // made or changed by fragments of this batch
 	grown   bool // got events from this batch
 	related bool // has a relation in another day, see settle.go
 	settled int8 // see settle.go

@@ -37,6 +37,7 @@ func (in *ingest) place(ctx context.Context) error {
 	}
 	for _, n := range g.batch {
 		g.nodes[n.key] = n
+		n.inBatch = true
 		if n.into != nil {
 			continue
 		}

@@ -36,11 +36,14 @@ func (s *DB) Search(ctx context.Context, q *store.Query) iter.Seq2[*track.Messag
 					size = min(size, left)
 				}
 				found, err := s.chunk(ctx, d, q, &scope, size)
+				if err == nil {
+					err = s.relateAll(ctx, found)
+				}
 				if err != nil {
 					return false, err
 				}
-				for _, m := range found {
-					if !yield(m, nil) {
+				for _, n := range found {
+					if !yield(n.message(), nil) {
 						return false, nil
 					}
 				}
@@ -131,7 +134,7 @@ func scopeOf(day int, r track.Interval) (postings.Scope, bool) {
 
 // chunk returns the next messages that match, at most size, and moves the end
 // of scope before the last row that was looked at.
-func (s *DB) chunk(ctx context.Context, d *day, q *store.Query, scope *postings.Scope, size int) ([]*track.Message, error) {
+func (s *DB) chunk(ctx context.Context, d *day, q *store.Query, scope *postings.Scope, size int) ([]*node, error) {
 	tx, err := d.r.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", d.path, err)
@@ -139,19 +142,19 @@ func (s *DB) chunk(ctx context.Context, d *day, q *store.Query, scope *postings.
 	defer func() { _ = tx.Rollback() }() // nothing was written
 	rows := rowReader{d: d, tx: tx}
 	defer rows.close()
-	var out []*track.Message
+	var out []*node
 	for c, err := range d.index.Candidates(ctx, tx, q, *scope, d.gatewayLookup(ctx, tx)) {
 		if err != nil {
 			return nil, fmt.Errorf("search %s: %w", d.path, err)
 		}
-		m, err := rows.read(ctx, c.ID)
+		n, err := rows.read(ctx, c.ID)
 		if err != nil {
 			return nil, err
 		}
-		if m == nil || !matches(q, m, c.Exact) {
+		if n == nil || !matches(q, n.message(), c.Exact) {
 			continue
 		}
-		out = append(out, m)
+		out = append(out, n)
 		if len(out) >= size {
 			scope.Hi = c.ID
 			return out, nil
@@ -192,7 +195,7 @@ func (r *rowReader) close() {
 }
 
 // read returns one message, nil when there is no such row.
-func (r *rowReader) read(ctx context.Context, row int64) (*track.Message, error) {
+func (r *rowReader) read(ctx context.Context, row int64) (*node, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -216,8 +219,46 @@ func (r *rowReader) read(ctx context.Context, row int64) (*track.Message, error)
 	if err != nil {
 		return nil, err
 	}
-	rec.Message.ID = publicID(rowKey{r.d.n, row})
-	return &rec.Message, nil
+	k := rowKey{r.d.n, row}
+	rec.Message.ID = publicID(k)
+	return &node{key: k, stored: true, rec: *rec}, nil
+}
+
+// relateAll fills in the relations of a chunk. Messages that name no other and
+// are named by none cost nothing.
+func (s *DB) relateAll(ctx context.Context, found []*node) error {
+	var g *graph
+	for _, n := range found {
+		if !n.hasRelations() {
+			continue
+		}
+		if g == nil {
+			g = newGraph(s, nil)
+			defer g.close()
+			var err error
+			if g.days, err = s.listDays(); err != nil {
+				return err
+			}
+		}
+		// What the graph has of a message is not what is shown: it has no relations
+		// of its own and stays as it was stored.
+		stored, err := g.load(ctx, n.key)
+		if err != nil {
+			return err
+		}
+		if stored == nil {
+			continue // moved since it was read
+		}
+		if err := g.relate(ctx, stored, n.message()); err != nil {
+			return fmt.Errorf("relations of message %s: %w", n.rec.Message.ID, err)
+		}
+	}
+	return nil
+}
+
+func (n *node) hasRelations() bool {
+	m := n.message()
+	return n.rec.Named || len(m.Links) > 0 || slices.ContainsFunc(m.Recipients, func(r track.Rcpt) bool { return r.NextID != "" })
 }
 
 // Count counts what matches, at most limit; see store.Store.
@@ -267,7 +308,7 @@ func (s *DB) countDay(ctx context.Context, d *day, q *store.Query, scope posting
 			if err != nil {
 				return 0, err
 			}
-			if m == nil || !matches(q, m, c.Exact) {
+			if m == nil || !matches(q, m.message(), c.Exact) {
 				continue
 			}
 		}

@@ -51,9 +51,17 @@ func (g *graph) settle(ctx context.Context) error {
 		}
 		if n != nil && n.into == nil {
 			up = append(up, n)
+			if err := g.noteNames(ctx, n); err != nil {
+				return err
+			}
 		}
 	}
 	for _, n := range g.batch {
+		if n.into == nil {
+			if err := g.noteNames(ctx, n); err != nil {
+				return err
+			}
+		}
 		parents, err := g.parents(ctx, n, n.into != nil)
 		if err != nil {
 			return err
@@ -85,6 +93,54 @@ func (g *graph) settle(ctx context.Context) error {
 		up = append(up, parents...)
 	}
 	return nil
+}
+
+// noteNames notes that n is named by a message of its gateway, and that those
+// are which n names.
+func (g *graph) noteNames(ctx context.Context, n *node) error {
+	m := n.message()
+	if m.QueueID == "" || m.Kind != "" {
+		return nil
+	}
+	names := func(list []*node) bool {
+		return slices.ContainsFunc(list, func(o *node) bool { return o != n && o.into == nil && o.message().Gateway == m.Gateway })
+	}
+	named := names(g.wants[m.QueueID])
+	day := dayOf(m.Time)
+	for _, k := range [...]postings.Key{postings.KeyNext, postings.KeyLink} {
+		if named {
+			break
+		}
+		found, err := g.find(ctx, k, m.QueueID, day-queueDays, day+queueDays)
+		if err != nil {
+			return err
+		}
+		named = names(found)
+	}
+	g.setNamed(n, named)
+	links := slices.Clone(m.Links)
+	for i := range m.Recipients {
+		if r := &m.Recipients[i]; r.NextID != "" {
+			links = append(links, track.Link{QueueID: r.NextID, Relation: track.Next, Time: r.Time, Rcpt: i})
+		}
+	}
+	for _, l := range links {
+		c, err := g.resolve(ctx, n, l)
+		if err != nil {
+			return err
+		}
+		if c != nil && c.message().Gateway == m.Gateway {
+			related(n, c)
+			g.setNamed(c, true)
+		}
+	}
+	return nil
+}
+
+func (g *graph) setNamed(n *node, named bool) {
+	if named && !n.rec.Named {
+		n.rec.Named, n.write = true, true
+	}
 }
 
 // settleDown settles n after those of the batch that it went on as.
@@ -286,7 +342,7 @@ func (g *graph) parents(ctx context.Context, n *node, all bool) ([]*node, error)
 	}
 	var out []*node
 	take := func(p *node) {
-		if p != nil && p != n && p.into == nil && (all || !p.write) && !slices.Contains(out, p) {
+		if p != nil && p != n && p.into == nil && (all || !p.inBatch) && !slices.Contains(out, p) {
 			related(n, p)
 			out = append(out, p)
 		}

@@ -106,15 +106,11 @@ func (in *ingest) writeDay(ctx context.Context, n int, nodes []*node, several bo
 		return err
 	}
 	defer in.db.release(d)
-	tx, err := d.w.BeginTx(ctx, nil)
+	err = guarded(ctx, d.w, func(tx *sql.Tx) error {
+		t := &dayTx{in: in, ctx: ctx, d: d, w: w, tx: tx}
+		return t.run(nodes, several)
+	})
 	if err != nil {
-		return err
-	}
-	t := &dayTx{in: in, ctx: ctx, d: d, w: w, tx: tx}
-	if err := t.run(nodes, several); err != nil {
-		return errors.Join(err, rollback(tx))
-	}
-	if err := tx.Commit(); err != nil {
 		return err
 	}
 	for _, n := range nodes {

@@ -212,6 +212,9 @@ func one(t testing.TB, s store.Store, queueID string) *track.Message {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if d := gocmp.Diff(found[0], m); d != "" {
+		t.Errorf("Search and Message differ (-search +message):\n%s", d)
+	}
 	return m
 }
 

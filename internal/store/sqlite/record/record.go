@@ -12,6 +12,9 @@ import (
 type Record struct {
 	Message track.Message
 	Parts   []Part // in the order of their events
+	// Named says that another message of the gateway may name this one: only then
+	// it is worth while to look for it.
+	Named bool
 }
 
 // Part is a fragment of the message as it was ingested.
@@ -59,6 +62,7 @@ const (
 	fClientHas  = 25 // a client without any field
 	fAuthHas    = 26
 	fClientIP4  = 27 // four bytes
+	fNamed      = 28
 )
 
 // Append appends the encoding of rec to dst. base is the time that the row id
@@ -104,6 +108,9 @@ func Append(dst []byte, rec *Record, base track.Stamp, dict Interner) []byte {
 	}
 	for i := range m.Links {
 		w.nested(fLink, func() { w.link(m, &m.Links[i]) })
+	}
+	if rec.Named {
+		w.num(fNamed, 1)
 	}
 	for i := range rec.Parts {
 		w.nested(fPart, func() { w.part(m, &rec.Parts[i]) })
@@ -239,6 +246,8 @@ func Decode(b []byte, base track.Stamp, dict Dict, parts bool) (*Record, error) 
 			m.RecipientCount = int(r.num(form)) - 1
 		case fClientIP, fClientIP4, fClientName, fHelo, fClientHas, fUser, fMechanism, fAuthHas:
 			r.client(m, field, form)
+		case fNamed:
+			rec.Named = r.num(form) != 0
 		case fTLS:
 			m.TLS = r.tls(form)
 		case fDirection:

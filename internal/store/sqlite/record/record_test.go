@@ -88,7 +88,7 @@ func anyRecord(t *rapid.T) *Record {
 	if rapid.Bool().Draw(t, "links") {
 		m.Links = []track.Link{{QueueID: m.QueueID, Relation: track.Bounce, Parent: true, Time: m.Time, Rcpt: -1}, {QueueID: "X1", Rcpt: 2}}
 	}
-	rec := &Record{Message: m}
+	rec := &Record{Message: m, Named: rapid.Bool().Draw(t, "named")}
 	for range rapid.IntRange(1, 3).Draw(t, "parts") {
 		rec.Parts = append(rec.Parts, Part{Fragment: track.Fragment{MID: rapid.Uint64().Draw(t, "part mid"), First: stamp(t, "first"), Last: stamp(t, "plast"), Born: true,
 			HasID: rapid.Bool().Draw(t, "has id"), Instance: clean.Draw(t, "part instance"), FirstPhase: track.PhaseStart, LastPhase: track.PhaseEnd},
