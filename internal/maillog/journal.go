@@ -71,11 +71,10 @@ func (h *Headers) stamped(t track.Stamp, out *Header) {
 
 // journalLine is what is used of a JSON line.
 type journalLine struct {
-	source, received      string
-	host, identifier      string
-	comm, syslogPID, pid  string
-	message, log, time    string
-	hasMessage, malformed bool
+	source, received     string
+	host, identifier     string
+	comm, syslogPID, pid string
+	message, log, time   string
 }
 
 // read takes the object apart. Only the members in use are decoded; a member

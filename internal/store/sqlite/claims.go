@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"waybill/internal/store"
 	"waybill/internal/track"
@@ -17,7 +18,7 @@ func (s *DB) Claims(ctx context.Context) ([]store.Source, error) {
 		return nil, fmt.Errorf("list claims: %w", err)
 	}
 	defer rows.Close()
-	var out []store.Source
+	var all []store.Source
 	for rows.Next() {
 		var x store.Source
 		var t0, t1 int64
@@ -25,7 +26,69 @@ func (s *DB) Claims(ctx context.Context) ([]store.Source, error) {
 			return nil, fmt.Errorf("list claims: %w", err)
 		}
 		x.First, x.Last = track.Stamp(t0), track.Stamp(t1)
-		out = append(out, x)
+		all = append(all, x)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list claims: %w", err)
+	}
+	gone, err := s.droppedDays(ctx)
+	if err != nil || len(gone) == 0 {
+		return all, err
+	}
+	var out []store.Source
+	for _, x := range all {
+		out = append(out, without(x, gone)...)
+	}
+	return out, nil
+}
+
+// droppedDays lists the days that retention dropped and nothing has filled
+// since, in their order.
+func (s *DB) droppedDays(ctx context.Context) ([]int, error) {
+	rows, err := s.catR.QueryContext(ctx, "SELECT day FROM dropped ORDER BY day")
+	if err != nil {
+		return nil, fmt.Errorf("list dropped days: %w", err)
+	}
+	defer rows.Close()
+	there, err := s.listDays()
+	if err != nil {
+		return nil, err
+	}
+	var out []int
+	for rows.Next() {
+		var day int
+		if err := rows.Scan(&day); err != nil {
+			return nil, fmt.Errorf("list dropped days: %w", err)
+		}
+		if !slices.Contains(there, day) {
+			out = append(out, day)
+		}
 	}
 	return out, rows.Err()
+}
+
+// without is what remains of the claim of x when days are gone: the log knew
+// of them, the store does not any more.
+func without(x store.Source, days []int) []store.Source {
+	if x.First == 0 {
+		return []store.Source{x}
+	}
+	var out []store.Source
+	for _, day := range days {
+		from := baseOf(rowKey{day: day})
+		to := from + track.Day
+		if x.Last < from || x.First >= to {
+			continue
+		}
+		if x.First < from {
+			left := x
+			left.Last = from - 1
+			out = append(out, left)
+		}
+		x.First = to
+		if x.First > x.Last {
+			return out
+		}
+	}
+	return append(out, x)
 }

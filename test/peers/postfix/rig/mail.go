@@ -104,14 +104,14 @@ func (r *Rig) offer(m mail, text string, sent *Sent) error {
 	if m.utf8 {
 		param = " SMTPUTF8"
 	}
-	code, msg, err := s.cmd("MAIL FROM:<%s>%s", m.from, param)
+	code, _, err := s.cmd("MAIL FROM:<%s>%s", m.from, param)
 	if err != nil || code >= 400 {
 		sent.Code = code
 		return err
 	}
 	taken := 0
 	for _, to := range m.to {
-		code, msg, err = s.cmd("RCPT TO:<%s>%s", to, strings.TrimRight(" "+m.param, " "))
+		code, _, err = s.cmd("RCPT TO:<%s>%s", to, strings.TrimRight(" "+m.param, " "))
 		if err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func (r *Rig) offer(m mail, text string, sent *Sent) error {
 	if taken == 0 {
 		return nil
 	}
-	code, msg, err = s.data(text)
+	code, msg, err := s.data(text)
 	if err != nil {
 		return err
 	}

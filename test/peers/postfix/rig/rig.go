@@ -27,7 +27,6 @@ type Rig struct {
 	ports   map[string]int
 	closers []func() error
 	mu      sync.Mutex
-	serial  int            // of Message-IDs
 	seen    map[string]int // what the moody sinks have seen
 	// tlsConfig gets its certificate once that is made; handshakes come later.
 	tlsConfig *tls.Config
