@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"waybill/internal/safefs"
 	"waybill/internal/store"
@@ -268,6 +269,35 @@ Nov 21 20:00:04 mx-a postfix/smtpd[11]: disconnect from mail.example.net[192.0.2
 	}
 	back.run(t, 0, a, b)
 	sameEvents(t, want, back)
+}
+
+// TestARotatedSetOfDays: each file was last written on its own day, which says
+// nothing of the days in the next.
+func TestARotatedSetOfDays(t *testing.T) {
+	s := newShelf(t)
+	var files []string
+	for day := 1; day <= 5; day++ {
+		at := time.Date(2026, 3, 10+day, 12, 0, 0, 0, time.UTC)
+		p := writeLog(t, fmt.Sprintf("mail.log.%d", 6-day), fmt.Appendf(nil, "%s mx-a postfix/qmgr[1]: 3F2A0B1C%d: removed\n", at.Format("Jan _2 15:04:05"), day))
+		if err := os.Chtimes(p, at, at); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, p)
+		// The next day goes on without a pause that would need a new parser.
+		at = at.Add(12*time.Hour - time.Second)
+		f := fmt.Appendf(nil, "%s mx-a postfix/qmgr[1]: 3F2B0B1C%d: removed\n", at.Format("Jan _2 15:04:05"), day)
+		p = writeLog(t, fmt.Sprintf("late.log.%d", 6-day), f)
+		if err := os.Chtimes(p, at, at); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, p)
+	}
+	rep := s.run(t, 0, files...)
+	for _, f := range rep.Files {
+		if f.Last == 0 {
+			t.Errorf("%s: its time is not believed", f.Path)
+		}
+	}
 }
 
 func TestAFileThatCannotBeReadStopsNoOther(t *testing.T) {

@@ -124,7 +124,7 @@ func (r *reading) begin(item source.Item) error {
 		if c.parser, err = r.im.parserFor(r.first, r.file.ModTime, r.context); err != nil {
 			return err
 		}
-		c.parser.NewPiece()
+		c.parser.NewPiece(r.file.ModTime)
 	}
 	c.base = c.parser.Stats()
 	c.start = c.base

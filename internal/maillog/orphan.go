@@ -2,6 +2,7 @@ package maillog
 
 import (
 	"strings"
+	"time"
 
 	"waybill/internal/track"
 )
@@ -29,8 +30,14 @@ func (c *cursor) orphaned() {
 }
 
 // NewPiece says that the lines that follow stand in another piece of the same
-// log, numbered from 1 again.
-func (p *Parser) NewPiece() { p.orphans = nil }
+// log, numbered from 1 again and last written at fileTime; zero is now.
+func (p *Parser) NewPiece(fileTime time.Time) {
+	p.orphans = nil
+	if fileTime.IsZero() {
+		fileTime = time.Now()
+	}
+	p.headers.SetFileTime(fileTime)
+}
 
 // Conclude tells what became of the messages that were being handed in when
 // this piece of log ended. next is the State at the end of the piece that
