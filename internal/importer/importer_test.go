@@ -277,25 +277,19 @@ func TestARotatedSetOfDays(t *testing.T) {
 	s := newShelf(t)
 	var files []string
 	for day := 1; day <= 5; day++ {
-		at := time.Date(2026, 3, 10+day, 12, 0, 0, 0, time.UTC)
-		p := writeLog(t, fmt.Sprintf("mail.log.%d", 6-day), fmt.Appendf(nil, "%s mx-a postfix/qmgr[1]: 3F2A0B1C%d: removed\n", at.Format("Jan _2 15:04:05"), day))
-		if err := os.Chtimes(p, at, at); err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, p)
-		// The next day goes on without a pause that would need a new parser.
-		at = at.Add(12*time.Hour - time.Second)
-		f := fmt.Appendf(nil, "%s mx-a postfix/qmgr[1]: 3F2B0B1C%d: removed\n", at.Format("Jan _2 15:04:05"), day)
-		p = writeLog(t, fmt.Sprintf("late.log.%d", 6-day), f)
+		date := fmt.Sprintf("Mar %d", 10+day)
+		p := writeLog(t, fmt.Sprintf("mail.log.%d", 6-day), fmt.Appendf(nil,
+			"%s 00:00:01 mx-a postfix/qmgr[1]: 3F2A0B1C%d: removed\n%s 23:59:59 mx-a postfix/qmgr[1]: 3F2A0B1D%d: removed\n", date, day, date, day))
+		at := time.Date(2026, 3, 10+day, 23, 59, 59, 0, time.UTC)
 		if err := os.Chtimes(p, at, at); err != nil {
 			t.Fatal(err)
 		}
 		files = append(files, p)
 	}
 	rep := s.run(t, 0, files...)
-	for _, f := range rep.Files {
-		if f.Last == 0 {
-			t.Errorf("%s: its time is not believed", f.Path)
+	for i, f := range rep.Files {
+		if want := track.StampOf(time.Date(2026, 3, 11+i, 23, 59, 59, 0, time.UTC)); f.Last != want {
+			t.Errorf("%s reaches to %s, want %s", f.Path, f.Last, want)
 		}
 	}
 }
