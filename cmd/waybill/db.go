@@ -95,10 +95,12 @@ func (p *program) gatewayInfo(ctx context.Context, db *app.Reader, clock render.
 	fmt.Fprintln(p.out, p.out.Style.Bold("gateway "+safetext.Of(name).String()))
 	p.fact("serial", "%s", serial)
 	var parsed, ignored, unknown int64
+	pieces := make(map[string]bool)
 	for _, s := range sources {
+		pieces[s.ID] = true
 		parsed, ignored, unknown = parsed+s.Parsed, ignored+s.Ignored, unknown+s.Unknown
 	}
-	p.fact("logs", "%s: %s lines parsed, %s passed over on purpose, %s unknown", count(len(sources), "piece", "pieces"),
+	p.fact("logs", "%s: %s lines parsed, %s passed over on purpose, %s unknown", count(len(pieces), "piece", "pieces"),
 		thousands(parsed), thousands(ignored), thousands(unknown))
 	if runs := search.ClaimedRuns(sources); len(runs) > 0 {
 		holes := ""

@@ -138,7 +138,7 @@ func (p *program) importFiles(ctx context.Context, f importFlags, paths []string
 		return err
 	}
 	r.total(p.now().Sub(begin), "waybill search --data "+quoted(dir))
-	if r.failed {
+	if r.problems() {
 		return errProblems
 	}
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"waybill/internal/importer"
 	"waybill/internal/maillog"
 	"waybill/internal/safetext"
+	"waybill/internal/source"
 )
 
 // reporter says what an import did, file by file and in sum.
@@ -23,6 +25,7 @@ type reporter struct {
 	files, lines, known int64
 	added, updated      int
 	failed              bool
+	read, empty         int // files that could be read, and files with nothing in them
 	gateways            []string
 }
 
@@ -32,7 +35,14 @@ func (r *reporter) add(gateway string, rep *importer.Report) {
 		r.files++
 		r.lines += f.Lines
 		r.known += f.Duplicate
-		r.failed = r.failed || f.Err != nil
+		switch {
+		case f.Err == nil:
+			r.read++
+		case errors.Is(f.Err, source.ErrEmpty):
+			r.empty++
+		default:
+			r.failed = true
+		}
 		if !r.quiet && (f.Err == nil || f.Lines > 0) {
 			r.file(gateway, f)
 		}
@@ -41,6 +51,10 @@ func (r *reporter) add(gateway string, rep *importer.Report) {
 	r.updated += rep.Updated
 	r.gateways = append(r.gateways, gateway)
 }
+
+// problems reports whether something was not taken that should have been. An
+// empty log among others is what rotation leaves behind; alone it is a mistake.
+func (r *reporter) problems() bool { return r.failed || r.empty > 0 && r.read == 0 }
 
 // row prints one labelled line of a file's report.
 func (r *reporter) row(label, format string, args ...any) {
@@ -171,7 +185,7 @@ func (r *reporter) coverage(ctx context.Context, im *app.Importer) error {
 }
 
 func (r *reporter) total(took time.Duration, next string) {
-	if r.quiet || r.lines == 0 && r.failed {
+	if r.quiet || r.lines == 0 && r.problems() {
 		return
 	}
 	line := fmt.Sprintf("%s, %s: %s new, %s updated, in %s",

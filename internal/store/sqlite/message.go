@@ -235,6 +235,11 @@ func (s *DB) Events(ctx context.Context, id string) ([]track.EventView, error) {
 	}
 	var out []track.EventView
 	for _, e := range track.Merge(parts) {
+		// That the client left was concluded from a piece of log alone; what other
+		// pieces say of the message refutes it.
+		if e.Kind == track.MessageAbort && n.rec.Message.Status != track.StatusAborted {
+			continue
+		}
 		source := names[e.Source]
 		if e.Line > 0 {
 			source += ":" + strconv.FormatInt(e.Line, 10)
