@@ -65,8 +65,8 @@ func Chains(fs []Fragment) [][]int {
 	}
 	slices.SortFunc(order, func(a, b int) int {
 		x, y := fs[a], fs[b]
-		return cmp.Or(cmp.Compare(x.First, y.First), cmp.Compare(x.FirstPhase, y.FirstPhase),
-			cmp.Compare(x.Last, y.Last), cmp.Compare(x.LastPhase, y.LastPhase), cmp.Compare(x.MID, y.MID))
+		return cmp.Or(cmp.Compare(x.First, y.First), cmp.Compare(x.FirstPhase.place(), y.FirstPhase.place()),
+			cmp.Compare(x.Last, y.Last), cmp.Compare(x.LastPhase.place(), y.LastPhase.place()), cmp.Compare(x.MID, y.MID))
 	})
 	var lives []life
 	for _, i := range order {
@@ -83,6 +83,15 @@ func Chains(fs []Fragment) [][]int {
 		out[i] = l.parts
 	}
 	return out
+}
+
+// place is where a phase stands among fragments that begin within one second. A
+// hold or a verdict can come at any time, but never before the start.
+func (p LifePhase) place() LifePhase {
+	if p == PhaseNone {
+		return PhaseCleanup
+	}
+	return p
 }
 
 // life is a chain in the making.

@@ -120,3 +120,15 @@ func TestARefutedAbort(t *testing.T) {
 		t.Errorf("status %v of a client that left", m.Status)
 	}
 }
+
+// TestAHoldWithinTheSecond: a file ends between the Message-ID and the hold.
+func TestAHoldWithinTheSecond(t *testing.T) {
+	born := DescribeFragment([]Event{ev(100, MessageClient), ev(100, MessageID)})
+	hold := DescribeFragment([]Event{ev(100, MessageHeld)})
+	hold.MID = 7
+	for _, fs := range [][]Fragment{{born, hold}, {hold, born}} {
+		if got := Chains(fs); len(got) != 1 {
+			t.Errorf("%v: a life of its own for the hold: %v", fs, got)
+		}
+	}
+}
