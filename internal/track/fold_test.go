@@ -167,3 +167,37 @@ func TestFoldSubjectOfChecks(t *testing.T) {
 		}
 	}
 }
+
+func TestMayFollow(t *testing.T) {
+	at := func(sec int64, id, next string) *Message {
+		m := &Message{QueueID: id, Time: Stamp(sec * 1e6)}
+		if next != "" {
+			m.Recipients = []Rcpt{{NextID: next}}
+		}
+		return m
+	}
+	headless := at(10, "A", "B")
+	headless.HeadOpen = true
+	for _, tc := range []struct {
+		name string
+		m, c *Message
+		l    Link
+		here bool
+		want bool
+	}{
+		{"a child after its parent", at(1, "A", "B"), at(2, "B", ""), Link{QueueID: "B"}, true, true},
+		{"a child before its parent", at(2, "A", "B"), at(1, "B", ""), Link{QueueID: "B"}, true, false},
+		{"another host's clock is behind", at(2, "A", "B"), at(1, "B", ""), Link{QueueID: "B"}, false, true},
+		{"the younger of a circle", at(1, "A", "B"), at(2, "B", "A"), Link{QueueID: "B"}, false, true},
+		{"the older of a circle", at(2, "B", "A"), at(1, "A", "B"), Link{QueueID: "A"}, false, false},
+		{"a circle within a second, one way", at(1, "A", "B"), at(1, "B", "A"), Link{QueueID: "B"}, true, true},
+		{"a circle within a second, the other way", at(1, "B", "A"), at(1, "A", "B"), Link{QueueID: "A"}, true, false},
+		{"the parent's beginning is missing", headless, at(1, "B", ""), Link{QueueID: "B"}, true, true},
+		{"a child that names its parent", at(2, "B", ""), at(1, "A", ""), Link{QueueID: "A", Parent: true}, true, true},
+		{"a child older than the parent it names", at(1, "B", ""), at(2, "A", ""), Link{QueueID: "A", Parent: true}, true, false},
+	} {
+		if got := MayFollow(tc.m, tc.c, tc.l, tc.here); got != tc.want {
+			t.Errorf("%s: %v", tc.name, got)
+		}
+	}
+}

@@ -27,6 +27,40 @@ func (l Link) decides() bool {
 	return false
 }
 
+// MayFollow reports whether the times allow c to be the message that link l of
+// m names; here says that both are of one gateway. A message comes after the
+// one that it was made from. Clocks of two hosts differ, and the beginning of
+// a life may be missing: then at least the older of two may not go on as the
+// younger and come from it at once.
+func MayFollow(m, c *Message, l Link, here bool) bool {
+	parent, child := m, c
+	if l.Parent {
+		parent, child = c, m
+	}
+	switch {
+	case child.Time > parent.Time:
+		return true
+	case child.Time == parent.Time:
+		return child.QueueID > parent.QueueID || !child.refersTo(parent.QueueID)
+	}
+	return (!here || parent.HeadOpen) && !child.refersTo(parent.QueueID)
+}
+
+// refersTo reports whether m names a queue id as one that it went on as.
+func (m *Message) refersTo(id string) bool {
+	for i := range m.Recipients {
+		if m.Recipients[i].NextID == id {
+			return true
+		}
+	}
+	for i := range m.Links {
+		if l := &m.Links[i]; !l.Parent && l.QueueID == id {
+			return true
+		}
+	}
+	return false
+}
+
 // Child is a message that was made from another, with the link that says so.
 type Child struct {
 	Link    Link // as Follows gave it, or with Rcpt -1 for a child that named its parent

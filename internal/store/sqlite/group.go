@@ -91,10 +91,12 @@ type bit struct {
 	of    int         // number of the owner's parts
 	piece *piece
 	n     int // number of events
+	sum   uint32
 }
 
 func (b *bit) same(o *bit) bool {
-	return b.desc.MID == o.desc.MID && b.desc.First == o.desc.First && b.desc.Last == o.desc.Last && b.n == o.n
+	return b.desc.MID == o.desc.MID && b.desc.First == o.desc.First && b.desc.Last == o.desc.Last && b.n == o.n &&
+		(b.sum == o.sum || b.sum == 0 || o.sum == 0)
 }
 
 // regroup puts the fragments of one queue id into lives, those of the store
@@ -108,14 +110,14 @@ func (in *ingest) regroup(ctx context.Context, k lifeKey, pieces []*piece) error
 	for _, o := range owners {
 		for i := range o.rec.Parts {
 			p := &o.rec.Parts[i]
-			bits = append(bits, bit{desc: p.Fragment, owner: o, part: i, refs: *p, of: len(o.rec.Parts), n: p.Events})
+			bits = append(bits, bit{desc: p.Fragment, owner: o, part: i, refs: *p, of: len(o.rec.Parts), n: p.Events, sum: p.Sum})
 		}
 	}
 	stored := len(bits)
 	bits = withoutCopies(bits)
 	changed := len(bits) < stored
 	for _, p := range pieces {
-		b := bit{desc: p.desc, piece: p, n: len(p.events)}
+		b := bit{desc: p.desc, piece: p, n: len(p.events), sum: p.sum}
 		// An earlier try may have stored it. Within one batch no piece comes twice.
 		if !slices.ContainsFunc(bits, func(o bit) bool { return o.owner != nil && b.same(&o) }) {
 			bits = append(bits, b)
@@ -133,7 +135,7 @@ func (in *ingest) regroup(ctx context.Context, k lifeKey, pieces []*piece) error
 	kept := make(map[*node]bool)
 	firsts := make(map[*node]bit)
 	for _, o := range owners {
-		firsts[o] = bit{desc: o.rec.Parts[0].Fragment, n: o.rec.Parts[0].Events}
+		firsts[o] = bit{desc: o.rec.Parts[0].Fragment, n: o.rec.Parts[0].Events, sum: o.rec.Parts[0].Sum}
 	}
 	for _, life := range track.Chains(descs) {
 		n, err := in.assemble(ctx, bits, life)
@@ -238,7 +240,7 @@ func (in *ingest) assemble(ctx context.Context, bits []bit, life []int) (*node, 
 	var news []fresh
 	for at, i := range life {
 		b := &bits[i]
-		p := record.Part{Fragment: b.desc, Events: b.n}
+		p := record.Part{Fragment: b.desc, Events: b.n, Sum: b.sum}
 		switch {
 		case b.piece != nil:
 			news = append(news, fresh{part: at, events: parts[at], window: b.piece.window})

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"runtime"
 	"slices"
 	"sync"
+
+	"github.com/cespare/xxhash/v2"
 
 	"waybill/internal/safetext"
 	"waybill/internal/store"
@@ -151,6 +154,9 @@ func (in *ingest) describe() {
 	inParallel(len(in.pieces), func(i int) {
 		p := &in.pieces[i]
 		p.desc = track.DescribeFragment(p.events)
+		if !whole(&p.desc) {
+			p.sum = sumOf(p.events)
+		}
 		p.key = lifeKey{gateway: p.window.Gateway}
 		for j := range p.events {
 			if p.key.queueID == "" {
@@ -182,6 +188,22 @@ func (in *ingest) describe() {
 		p.node.rec.Parts = []record.Part{{Fragment: p.desc, Events: len(p.events)}}
 		p.node.fresh = []fresh{{events: p.events, window: p.window}}
 	})
+}
+
+// sumOf tells fragments apart that have the same number, times and number of
+// events: what the end of a file or window cut from one life within a second.
+func sumOf(events []track.Event) uint32 {
+	var d xxhash.Digest
+	d.Reset()
+	var b [16]byte
+	for i := range events {
+		e := &events[i]
+		binary.LittleEndian.PutUint64(b[:8], uint64(e.Line))
+		binary.LittleEndian.PutUint64(b[8:], uint64(e.Offset))
+		_, _ = d.Write(b[:]) // never fails
+		_, _ = d.WriteString(e.Text)
+	}
+	return max(1, uint32(d.Sum64()))
 }
 
 // finish lets the operator's settings have their say.

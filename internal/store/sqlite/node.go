@@ -26,6 +26,7 @@ type piece struct {
 	window *window
 	events []track.Event
 	desc   track.Fragment
+	sum    uint32 // see record.Part
 	key    lifeKey
 	hash   uint64
 	node   *node // what it became, nil while it waits to be grouped

@@ -143,43 +143,28 @@ func (g *graph) setNamed(n *node, named bool) {
 	}
 }
 
-// settleDown settles n after those of the batch that it went on as.
+// settleDown settles n after those of the batch that it went on as. It follows
+// what the links mean, not what the ids say: lives that share an id with the
+// one that is meant would make circles.
 func (g *graph) settleDown(ctx context.Context, n *node, depth int) error {
 	if n.settled != unsettled || depth > 100 {
 		return nil
 	}
 	n.settled = settling
-	m := n.message()
-	follow := func(id string) error {
-		for _, c := range g.byID[id] {
-			if err := g.settleDown(ctx, c, depth+1); err != nil {
-				return err
-			}
-		}
-		return nil
+	children, err := g.children(ctx, n)
+	if err != nil {
+		return err
 	}
-	for i := range m.Recipients {
-		if err := follow(m.Recipients[i].NextID); err != nil {
-			return err
-		}
-	}
-	for i := range m.Links {
-		if !m.Links[i].Parent {
-			if err := follow(m.Links[i].QueueID); err != nil {
-				return err
-			}
-		}
-	}
-	for _, c := range g.wants[m.QueueID] {
-		if namesParent(c.message(), m) {
-			if err := g.settleDown(ctx, c, depth+1); err != nil {
+	for _, c := range children {
+		if c.node.write && c.node.into == nil {
+			if err := g.settleDown(ctx, c.node, depth+1); err != nil {
 				return err
 			}
 		}
 	}
 	n.settled = settledNow
-	_, err := g.outcome(ctx, n)
-	return err
+	setOutcomes(n, children)
+	return nil
 }
 
 // outcome sets the outcomes of n's recipients and reports whether one changed.
@@ -188,13 +173,27 @@ func (g *graph) outcome(ctx context.Context, n *node) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return n.message().SetOutcomes(children), nil
+	return setOutcomes(n, children), nil
+}
+
+func setOutcomes(n *node, children []child) bool {
+	out := make([]track.Child, len(children))
+	for i, c := range children {
+		out[i] = track.Child{Link: c.link, Message: c.node.message()}
+	}
+	return n.message().SetOutcomes(out)
+}
+
+// child is a message that decides the outcome of recipients of another.
+type child struct {
+	link track.Link
+	node *node
 }
 
 // children returns the messages that decide the outcomes of n's recipients.
-func (g *graph) children(ctx context.Context, n *node) ([]track.Child, error) {
+func (g *graph) children(ctx context.Context, n *node) ([]child, error) {
 	m := n.message()
-	var out []track.Child
+	var out []child
 	for _, l := range m.Follows() {
 		c, err := g.resolve(ctx, n, l)
 		if err != nil {
@@ -202,7 +201,7 @@ func (g *graph) children(ctx context.Context, n *node) ([]track.Child, error) {
 		}
 		if c != nil {
 			related(n, c)
-			out = append(out, track.Child{Link: l, Message: c.message()})
+			out = append(out, child{l, c})
 		}
 	}
 	named, err := g.naming(ctx, n)
@@ -221,7 +220,7 @@ func (g *graph) children(ctx context.Context, n *node) ([]track.Child, error) {
 			}
 			if p == n {
 				related(n, c)
-				out = append(out, track.Child{Link: track.Link{QueueID: cm.QueueID, Relation: l.Relation, Time: l.Time, Rcpt: -1}, Message: cm})
+				out = append(out, child{track.Link{QueueID: cm.QueueID, Relation: l.Relation, Time: l.Time, Rcpt: -1}, c})
 			}
 		}
 	}
@@ -326,7 +325,11 @@ func fits(m, c *track.Message, l track.Link) bool {
 	if !l.Parent && c.Time < l.Time-lag {
 		return false
 	}
-	if c.Gateway == m.Gateway {
+	here := c.Gateway == m.Gateway
+	if !track.MayFollow(m, c, l, here) {
+		return false
+	}
+	if here {
 		return true
 	}
 	// Between hosts an id is only worth as much as the rest agrees.

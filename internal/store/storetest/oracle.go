@@ -141,6 +141,8 @@ func resolve(all []*Known, m *Known, l track.Link) *Known {
 		switch {
 		case c == m || c.QueueID != l.QueueID || c.Time > l.Time+5*minute || !l.Parent && c.Time < l.Time-60*minute:
 			continue
+		case !track.MayFollow(&m.Message, &c.Message, l, here):
+			continue
 		case !here && (l.Relation != track.Next || m.MessageID != "" && c.MessageID != "" && m.MessageID != c.MessageID):
 			continue
 		case best != nil && (best.Gateway == m.Gateway) != here:

@@ -301,6 +301,12 @@ func (w *writer) part(m *track.Message, p *Part) {
 			bits |= 1 << i
 		}
 	}
+	if p.Aborted {
+		bits |= 1 << 12
+	}
+	if p.Sum != 0 {
+		bits |= 1 << 13
+	}
 	w.b = binary.AppendUvarint(w.b, bits|uint64(p.FirstPhase)<<6|uint64(p.LastPhase)<<9)
 	if !same {
 		w.b = binary.AppendVarint(w.b, int64(p.MID-m.MID))
@@ -312,6 +318,9 @@ func (w *writer) part(m *track.Message, p *Part) {
 		w.b = append(w.b, p.Instance...)
 	}
 	w.b = binary.AppendUvarint(w.b, uint64(p.Events))
+	if p.Sum != 0 {
+		w.b = binary.AppendUvarint(w.b, uint64(p.Sum))
+	}
 	for _, ref := range p.Refs {
 		w.b = binary.AppendUvarint(w.b, uint64(ref.Block))
 		w.b = binary.AppendUvarint(w.b, uint64(ref.Index))
@@ -322,7 +331,7 @@ func (r *reader) part(m *track.Message) Part {
 	in := reader{b: r.bytes()}
 	bits := in.uvarint()
 	var p Part
-	p.Born, p.Soft, p.HasID, p.Ended = bits&1 != 0, bits&2 != 0, bits&4 != 0, bits&8 != 0
+	p.Born, p.Soft, p.HasID, p.Ended, p.Aborted = bits&1 != 0, bits&2 != 0, bits&4 != 0, bits&8 != 0, bits&(1<<12) != 0
 	p.FirstPhase, p.LastPhase = track.LifePhase(bits>>6&7), track.LifePhase(bits>>9&7)
 	p.MID, p.First, p.Last = m.MID, m.Time, m.Last
 	if bits&32 == 0 {
@@ -336,6 +345,9 @@ func (r *reader) part(m *track.Message) Part {
 		p.Instance = string(in.bytes())
 	}
 	p.Events = int(in.uvarint())
+	if bits&(1<<13) != 0 {
+		p.Sum = uint32(in.uvarint())
+	}
 	for len(in.b) > 0 && in.err == nil {
 		p.Refs = append(p.Refs, Ref{Block: int64(in.uvarint()), Index: int(in.uvarint())})
 	}

@@ -22,6 +22,9 @@ type Part struct {
 	track.Fragment
 	Events int   // number of its events
 	Refs   []Ref // where its events are, in their order
+	// Sum tells parts of one life apart that look the same otherwise; 0 where
+	// there is none to be told apart from.
+	Sum uint32
 }
 
 // Ref is a place in a block of events.

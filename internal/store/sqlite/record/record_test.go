@@ -90,9 +90,9 @@ func anyRecord(t *rapid.T) *Record {
 	}
 	rec := &Record{Message: m, Named: rapid.Bool().Draw(t, "named")}
 	for range rapid.IntRange(1, 3).Draw(t, "parts") {
-		rec.Parts = append(rec.Parts, Part{Fragment: track.Fragment{MID: rapid.Uint64().Draw(t, "part mid"), First: stamp(t, "first"), Last: stamp(t, "plast"), Born: true,
+		rec.Parts = append(rec.Parts, Part{Fragment: track.Fragment{MID: rapid.Uint64().Draw(t, "part mid"), First: stamp(t, "first"), Last: stamp(t, "plast"), Born: true, Aborted: rapid.Bool().Draw(t, "aborted"),
 			HasID: rapid.Bool().Draw(t, "has id"), Instance: clean.Draw(t, "part instance"), FirstPhase: track.PhaseStart, LastPhase: track.PhaseEnd},
-			Events: 3, Refs: []Ref{{Block: 1 << 33, Index: 127}, {Block: 7}}})
+			Events: 3, Sum: rapid.Uint32().Draw(t, "sum"), Refs: []Ref{{Block: 1 << 33, Index: 127}, {Block: 7}}})
 	}
 	return rec
 }
