@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"flag"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -199,4 +200,28 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("show prints what cannot be read:\n%s\n%v", b.String(), err)
 		}
 	})
+}
+
+// runuser and setpriv leave HOME as it was.
+func TestFindPassesOverAnothersHome(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may enter every home")
+	}
+	home := filepath.Join(t.TempDir(), "home")
+	if err := os.Mkdir(home, 0); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Find(env("HOME", home)); strings.HasPrefix(got, home) || err != nil {
+		t.Fatalf("Find = %q, %v", got, err)
+	}
+	// One's own that is shut is a mistake to be told.
+	if err := os.Chmod(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(home, ".config"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Find(env("HOME", home)); !errors.Is(err, fs.ErrPermission) {
+		t.Fatalf("Find = %q, %v", got, err)
+	}
 }

@@ -176,12 +176,26 @@ func Find(env Env) (string, error) {
 		if err == nil {
 			return p, nil
 		}
+		if errors.Is(err, fs.ErrPermission) && foreignHome(env, p) {
+			continue
+		}
 		// One that is there and cannot be seen must not be passed over in silence.
 		if !errors.Is(err, fs.ErrNotExist) {
 			return "", fmt.Errorf("look for the configuration: %w", err)
 		}
 	}
 	return "", nil
+}
+
+// foreignHome tells whether path lies in a home that this process may not even
+// enter: runuser and setpriv leave HOME as it was, and that home is another's.
+func foreignHome(env Env, path string) bool {
+	home, ok := env("HOME")
+	if !ok || !filepath.IsAbs(home) || !strings.HasPrefix(path, filepath.Clean(home)+string(filepath.Separator)) {
+		return false
+	}
+	_, err := os.Stat(home + "/.")
+	return errors.Is(err, fs.ErrPermission)
 }
 
 // Paths are the places where a configuration is looked for, in their order.
