@@ -5,14 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
-	"waybill/internal/store"
 	"waybill/internal/store/postings"
 	"waybill/internal/track"
 )
@@ -194,12 +192,4 @@ func (d *day) gatewayNumber(ctx context.Context, q queryer, name string) (int64,
 	}
 	d.gateways[name] = n
 	return n, true, nil
-}
-
-// missing turns the absence of a day file into the absence of a message.
-func missing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return store.ErrNotFound
-	}
-	return err
 }

@@ -125,12 +125,24 @@ func (s *DB) open(ctx context.Context) error {
 			return explain(err, cat)
 		}
 		s.wr = newWriterState()
-	} else if _, err := os.Stat(cat); errors.Is(err, fs.ErrNotExist) {
+	} else if err := readable(cat); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s: %w", s.dir, fs.ErrNotExist)
+	} else if err != nil {
+		return err
 	}
 	var err error
 	s.catR, err = openReader(ctx, cat, catalogMagic, len(catalogMigrations))
 	return err
+}
+
+// readable tells why a file cannot be read: SQLite says of each reason only
+// that it was unable to open the file.
+func readable(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // Close closes all files. What was ingested is durable already.

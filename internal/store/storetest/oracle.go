@@ -21,7 +21,6 @@ type lifeKey struct{ gateway, host, queueID string }
 type part struct {
 	serial string
 	events []track.Event
-	names  []string // of the sources
 }
 
 // Known is a message as the oracle knows it.
