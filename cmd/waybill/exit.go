@@ -131,7 +131,8 @@ func explain(err error) *failure {
 		return &failure{what: err.Error(), why: "the disk is full; what was committed before is kept",
 			fix: "make room and run the same command again"}
 	case errors.Is(err, fs.ErrPermission):
-		return &failure{what: err.Error(), why: "you are " + whoAmI()}
+		return &failure{what: err.Error(), why: "you are " + whoAmI(),
+			fix: "run it as the owner: sudo waybill ..., or name a directory of your own with --data"}
 	}
 	return &failure{what: err.Error()}
 }

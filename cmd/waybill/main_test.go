@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -47,6 +50,17 @@ func TestFailureHasThreeLines(t *testing.T) {
 	want := "waybill: cannot read evil\\x1b[2J.log: permission denied\n  it is root:adm 0640\n  → sudo it\n"
 	if b.String() != want {
 		t.Errorf("got %q\nwant %q", b.String(), want)
+	}
+}
+
+func TestDeniedSaysWhoAndWhatToDo(t *testing.T) {
+	f := explain(fmt.Errorf("open store: %w", fs.ErrPermission))
+	gid := strconv.Itoa(os.Getegid())
+	if g, err := user.LookupGroupId(gid); err == nil {
+		gid = g.Name
+	}
+	if _, groups, _ := strings.Cut(f.why, " in "); !slices.Contains(strings.Split(groups, ", "), gid) || f.fix == "" {
+		t.Errorf("why %q, fix %q: want the group %q and a remedy", f.why, f.fix, gid)
 	}
 }
 

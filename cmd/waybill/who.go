@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,15 +15,19 @@ func whoAmI() string {
 	if u, err := user.LookupId(name); err == nil {
 		name = fmt.Sprintf("%s (%s)", u.Username, u.Uid)
 	}
-	ids, err := os.Getgroups()
-	if err != nil || len(ids) == 0 {
-		return name
+	// The system need not list the primary group among the supplementary ones.
+	ids := []int{os.Getegid()}
+	if more, err := os.Getgroups(); err == nil {
+		ids = append(ids, more...)
 	}
-	groups := make([]string, len(ids))
-	for i, id := range ids {
-		groups[i] = strconv.Itoa(id)
-		if g, err := user.LookupGroupId(groups[i]); err == nil {
-			groups[i] = g.Name
+	var groups []string
+	for _, id := range ids {
+		group := strconv.Itoa(id)
+		if g, err := user.LookupGroupId(group); err == nil {
+			group = g.Name
+		}
+		if !slices.Contains(groups, group) {
+			groups = append(groups, group)
 		}
 	}
 	return name + " in " + strings.Join(groups, ", ")

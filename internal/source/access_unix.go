@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -78,13 +79,16 @@ func identity() (text, name string) {
 		name = u.Username
 		text = fmt.Sprintf("%s (uid %d)", name, uid)
 	}
-	gids, err := os.Getgroups()
-	if err != nil || len(gids) == 0 {
-		return text, name
+	// The system need not list the primary group among the supplementary ones.
+	gids := []int{os.Getegid()}
+	if more, err := os.Getgroups(); err == nil {
+		gids = append(gids, more...)
 	}
-	names := make([]string, 0, len(gids))
+	var names []string
 	for _, g := range gids {
-		names = append(names, groupName(uint32(g)))
+		if n := groupName(uint32(g)); !slices.Contains(names, n) {
+			names = append(names, n)
+		}
 	}
 	return text + ", groups " + strings.Join(names, ", "), name
 }
