@@ -49,7 +49,16 @@ func NewList(out *term.Stream, names []string, wide bool, clock Clock) (*List, e
 		return nil, err
 	}
 	for _, f := range l.fields {
-		l.table.Columns = append(l.table.Columns, Column{Head: f.head, Least: f.least, Right: f.name == "size" || f.name == "attempts"})
+		c := Column{Head: f.head, Least: f.least, Right: f.name == "size" || f.name == "attempts"}
+		if !l.named { // what was asked for by name is never left out
+			switch f.name {
+			case "gateway":
+				c.Spare = 2
+			case "subject":
+				c.Spare = 1
+			}
+		}
+		l.table.Columns = append(l.table.Columns, c)
 	}
 	return l, nil
 }

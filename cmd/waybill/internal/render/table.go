@@ -2,6 +2,7 @@ package render
 
 import (
 	"io"
+	"slices"
 	"strings"
 
 	"waybill/cmd/waybill/internal/term"
@@ -31,7 +32,13 @@ type Column struct {
 	// Least is the width below which a cell is not cut; 0 means never cut.
 	// Columns that may be cut share what is missing, the widest first.
 	Least int
+	// Spare columns are left out where the line is too long even so, the highest
+	// first; 0 means never.
+	Spare int
 }
+
+// absent is the width of a column that is left out.
+const absent = -1
 
 // Table collects rows until it knows how wide its columns are.
 type Table struct {
@@ -64,10 +71,15 @@ func (t *Table) line(b *strings.Builder, row []Cell, style term.Style) {
 	for len(row) > 1 && row[len(row)-1].Text.String() == "" {
 		row = row[:len(row)-1] // no blanks at the end of a line
 	}
+	shownAny := false
 	for i, c := range row {
-		if i > 0 {
+		if t.widths[i] == absent {
+			continue
+		}
+		if shownAny {
 			b.WriteString(gap)
 		}
+		shownAny = true
 		text := c.Text.Short(t.widths[i] - len(c.Keep))
 		space := strings.Repeat(" ", max(0, t.widths[i]-text.Width()-len(c.Keep)))
 		shown := text.String() + c.Keep
@@ -87,7 +99,8 @@ func (t *Table) line(b *strings.Builder, row []Cell, style term.Style) {
 }
 
 // layout gives every column its natural width and takes from the widest of
-// those that may be cut until the line fits. Zero is no limit.
+// those that may be cut until the line fits, and leaves columns out when it
+// does not even so. Zero is no limit.
 func (t *Table) layout(limit int) []int {
 	w := make([]int, len(t.Columns))
 	for i, c := range t.Columns {
@@ -99,9 +112,29 @@ func (t *Table) layout(limit int) []int {
 	if limit <= 0 {
 		return w
 	}
-	total := len(gap) * (len(w) - 1)
+	for {
+		out, fits := t.shrink(w, limit)
+		spare := 0
+		for i, c := range t.Columns {
+			if w[i] != absent && c.Spare > t.Columns[spare].Spare {
+				spare = i
+			}
+		}
+		if fits || t.Columns[spare].Spare == 0 {
+			return out // A line that wraps is better than one that lies.
+		}
+		w[spare] = absent
+	}
+}
+
+// shrink takes from the widths until the line fits, if it can.
+func (t *Table) shrink(natural []int, limit int) (w []int, fits bool) {
+	w = slices.Clone(natural)
+	total := -len(gap)
 	for _, n := range w {
-		total += n
+		if n != absent {
+			total += len(gap) + n
+		}
 	}
 	for ; total > limit; total-- {
 		widest := -1
@@ -111,9 +144,9 @@ func (t *Table) layout(limit int) []int {
 			}
 		}
 		if widest < 0 {
-			break // A line that wraps is better than one that lies.
+			return w, false
 		}
 		w[widest]--
 	}
-	return w
+	return w, true
 }
