@@ -178,6 +178,10 @@ func TestMayFollow(t *testing.T) {
 	}
 	headless := at(10, "A", "B")
 	headless.HeadOpen = true
+	bounced := at(1, "A", "")
+	bounced.Links = []Link{{QueueID: "B", Relation: Bounce, Time: Stamp(2 * 1e6), Rcpt: -1}}
+	later := at(1, "A", "B")
+	later.Recipients[0].Time = Stamp(4000 * 1e6)
 	for _, tc := range []struct {
 		name string
 		m, c *Message
@@ -192,6 +196,8 @@ func TestMayFollow(t *testing.T) {
 		{"the older of a circle", at(2, "B", "A"), at(1, "A", "B"), Link{QueueID: "A"}, false, false},
 		{"a circle within a second, one way", at(1, "A", "B"), at(1, "B", "A"), Link{QueueID: "B"}, true, true},
 		{"a circle within a second, the other way", at(1, "B", "A"), at(1, "A", "B"), Link{QueueID: "A"}, true, false},
+		{"the child's bounce got the parent's id", at(1, "B", "A"), bounced, Link{QueueID: "A"}, true, true},
+		{"the child's next got the parent's id, much later", at(1, "B", "A"), later, Link{QueueID: "A"}, true, true},
 		{"the parent's beginning is missing", headless, at(1, "B", ""), Link{QueueID: "B"}, true, true},
 		{"a child that names its parent", at(2, "B", ""), at(1, "A", ""), Link{QueueID: "A", Parent: true}, true, true},
 		{"a child older than the parent it names", at(1, "B", ""), at(2, "A", ""), Link{QueueID: "A", Parent: true}, true, false},

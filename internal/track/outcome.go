@@ -1,5 +1,7 @@
 package track
 
+import "time"
+
 // Follows lists the links that decide the outcome of the message's
 // recipients: what the next hop or filter called its message (Rcpt.NextID),
 // forwards of one recipient, and a requeue of the whole message. A bounce or
@@ -41,20 +43,16 @@ func MayFollow(m, c *Message, l Link, here bool) bool {
 	case child.Time > parent.Time:
 		return true
 	case child.Time == parent.Time:
-		return child.QueueID > parent.QueueID || !child.refersTo(parent.QueueID)
+		return child.QueueID > parent.QueueID || !child.goesOnAs(parent)
 	}
-	return (!here || parent.HeadOpen) && !child.refersTo(parent.QueueID)
+	return (!here || parent.HeadOpen) && !child.goesOnAs(parent)
 }
 
-// refersTo reports whether m names a queue id as one that it went on as.
-func (m *Message) refersTo(id string) bool {
-	for i := range m.Recipients {
-		if m.Recipients[i].NextID == id {
-			return true
-		}
-	}
-	for i := range m.Links {
-		if l := &m.Links[i]; !l.Parent && l.QueueID == id {
+// goesOnAs reports whether m names c as what it went on as. A line that names
+// its queue id long after c began means another life of that id.
+func (m *Message) goesOnAs(c *Message) bool {
+	for _, l := range m.Follows() {
+		if l.QueueID == c.QueueID && l.Time.Sub(c.Time) <= time.Hour {
 			return true
 		}
 	}
