@@ -128,7 +128,7 @@ func lifeFor(lives []life, f Fragment) int {
 			return -1
 		case f.Soft && l.hasID:
 			return -1
-		case !l.ended && !l.aborted:
+		case !l.ended && !l.aborted, f.concluded():
 			return i
 		case (!f.Soft || l.aborted) && f.First <= l.last.Add(Straggle):
 			return i
@@ -137,6 +137,11 @@ func lifeFor(lives []life, f Fragment) int {
 	}
 	return -1
 }
+
+// concluded reports whether a fragment begins with an end that nothing was
+// logged of: it was drawn from what was known of the life, of which there must
+// be more. Whether it is right is for Fold to say.
+func (f Fragment) concluded() bool { return f.Aborted && !f.Ended && f.FirstPhase == PhaseEnd }
 
 // Merge joins the events of fragments that Chains put together into one
 // order: one after the other, or by time where they overlap.

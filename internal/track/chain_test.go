@@ -132,3 +132,24 @@ func TestAHoldWithinTheSecond(t *testing.T) {
 		}
 	}
 }
+
+// TestAWrongConclusionIsNoLife: between a message's beginning and a line that
+// seems to say that its client left lies a piece that was not known then.
+func TestAWrongConclusionIsNoLife(t *testing.T) {
+	parts := [][]Event{
+		{ev(100, MessageClient)},
+		{ev(100, MessageID), ev(101, MessageSender), ev(101, MessageRemoved)},
+		{ev(400, MessageAbort)},
+	}
+	var fs []Fragment
+	for i, p := range parts {
+		fs = append(fs, DescribeFragment(p))
+		fs[i].MID = uint64(i + 1)
+	}
+	if got := Chains(fs); len(got) != 1 {
+		t.Fatalf("%d lives, want 1: %v", len(got), got)
+	}
+	if m := Fold(Merge(parts)); m.Status == StatusAborted || m.Last != ev(101, MessageNote).Time {
+		t.Errorf("status %s, last %s", m.Status, m.Last)
+	}
+}

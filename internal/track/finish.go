@@ -7,11 +7,12 @@ func (f *folder) finish() {
 		f.settleHeld()
 	}
 	// That a client left is concluded from what its connection did not log. When
-	// other lines say that the message was queued, they know better.
+	// other lines say that the message was queued or refused, they know better.
 	if f.abort != nil && f.end == StatusNone && !f.queued() {
 		f.end, m.Ended = StatusAborted, true
+		m.Last = max(m.Last, f.abort.Time)
 		f.reason(f.abort)
-	} else if f.queued() {
+	} else {
 		m.KindBits &^= 1 << MessageAbort
 	}
 	m.Status = f.status()

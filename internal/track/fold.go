@@ -112,7 +112,9 @@ func (f *folder) frame(e *Event, first bool) {
 		if m.Time == 0 || e.Time < m.Time {
 			m.Time, m.Uncertain = e.Time, e.Uncertain
 		}
-		m.Last = max(m.Last, e.Time)
+		if first || e.Kind != MessageAbort { // of which finish decides
+			m.Last = max(m.Last, e.Time)
+		}
 	}
 	if m.ICID == 0 {
 		m.ICID = e.ICID
