@@ -138,6 +138,9 @@ func (p *program) importFiles(ctx context.Context, f importFlags, paths []string
 		return err
 	}
 	r.total(p.now().Sub(begin), "waybill search --data "+quoted(dir))
+	if f := r.mistaken(); f != nil {
+		printFailure(p.err, f)
+	}
 	if r.problems() {
 		return errProblems
 	}

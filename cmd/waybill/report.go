@@ -25,7 +25,8 @@ type reporter struct {
 	files, lines, known int64
 	added, updated      int
 	failed              bool
-	read, empty         int // files that could be read, and files with nothing in them
+	read, empty         int    // files that could be read, and files with nothing in them
+	noLog               string // a file without one line of a log
 	gateways            []string
 }
 
@@ -36,6 +37,8 @@ func (r *reporter) add(gateway string, rep *importer.Report) {
 		r.lines += f.Lines
 		r.known += f.Duplicate
 		switch {
+		case f.Err == nil && noLog(f):
+			r.noLog = f.Path
 		case f.Err == nil:
 			r.read++
 		case errors.Is(f.Err, source.ErrEmpty):
@@ -53,8 +56,25 @@ func (r *reporter) add(gateway string, rep *importer.Report) {
 }
 
 // problems reports whether something was not taken that should have been. An
-// empty log among others is what rotation leaves behind; alone it is a mistake.
-func (r *reporter) problems() bool { return r.failed || r.empty > 0 && r.read == 0 }
+// empty log among others is what rotation leaves behind, and a file that is no
+// log is what a pattern catches; alone they are a mistake.
+func (r *reporter) problems() bool {
+	return r.failed || r.read == 0 && (r.empty > 0 || r.noLog != "")
+}
+
+// mistaken is the failure to tell when nothing that was given is a log.
+func (r *reporter) mistaken() *failure {
+	if r.read > 0 || r.noLog == "" {
+		return nil
+	}
+	return &failure{what: "no line of " + r.noLog + " is of a log", why: "none begins with the time and the host that syslog, rsyslog or journald write",
+		fix: "waybill import /var/log/mail.log"}
+}
+
+// noLog tells whether no line of a file has a header of any known form.
+func noLog(f *importer.FileReport) bool {
+	return f.Duplicate == 0 && f.Stats.Headerless > 0 && f.Stats.Headerless+f.Stats.Blank == f.Lines
+}
 
 // row prints one labelled line of a file's report.
 func (r *reporter) row(label, format string, args ...any) {

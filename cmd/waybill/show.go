@@ -48,11 +48,7 @@ func (p *program) show(ctx context.Context, data string, f viewFlags, id string)
 	if f.output == "text" && len(f.fields) > 0 {
 		return usage("waybill show -o json --fields ...", "--fields needs -o json, ndjson or yaml")
 	}
-	f2 := f
-	if f.output == "text" { // any format without fields of its own
-		f2.output, f2.fields = "json", nil
-	}
-	v, err := f2.resolve(p, append([]string{"text"}, showOutputs...))
+	v, err := f.resolve(p, showOutputs)
 	if err != nil {
 		return err
 	}
