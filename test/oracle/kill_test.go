@@ -94,7 +94,7 @@ func TestPropertyKill(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := difference(want(ms, exact), h.views(exact)); d != "" {
+		if d := difference(want(ms, of(s)), h.views(of(s))); d != "" {
 			t.Fatal(d)
 		}
 		if err := checkRuns(t.Context(), data, l, []step{again}); err != nil {

@@ -8,8 +8,8 @@ import (
 	"waybill/internal/track"
 )
 
-// Mask is what of a message cannot be known after a loose history, in which a
-// piece of log came before an older one.
+// Mask is what of a message cannot be known. Hops and Conn are of a loose
+// history, in which a piece of log came before an older one.
 type Mask struct {
 	// Hops: whether a delivery was encrypted is told by lines without a queue id,
 	// and that it is unknown by any earlier line about the relay.
@@ -18,6 +18,9 @@ type Mask struct {
 	// cut. That a client went away before the message was complete is concluded
 	// from both together; so is the encryption.
 	Conn bool
+	// Kin: queue ids came back within minutes, so that the time of a line that
+	// names one does not tell which life it means.
+	Kin bool
 }
 
 // straddles reports whether a connection was cut.
@@ -42,7 +45,10 @@ func view(name string, m *track.Message, parent string, children, next []string,
 	}
 	var rs []string
 	for i := range m.Recipients {
-		r := &m.Recipients[i]
+		r := m.Recipients[i]
+		if mask.Kin {
+			r.Outcome, next[i] = track.StatusNone, ""
+		}
 		s := fmt.Sprintf("  to %s <%s> %s %s/%s %s #%d %s %s %q %s next %s %s", r.Address, r.Original, r.Route, r.Status, r.Outcome, r.Time, r.Attempts, r.Relay, r.DSN, r.Response, r.RelayIP, r.NextID, next[i])
 		if !mask.Hops {
 			s += fmt.Sprintf(" tls %+v", deref(r.TLS))
@@ -51,6 +57,9 @@ func view(name string, m *track.Message, parent string, children, next []string,
 	}
 	slices.Sort(rs)
 	b.WriteString(strings.Join(rs, ""))
+	if mask.Kin {
+		return b.String()
+	}
 	fmt.Fprintf(&b, "  parent %s\n  children %s\n", parent, strings.Join(children, ", "))
 	return b.String()
 }
