@@ -67,6 +67,11 @@ func (g *graph) settle(ctx context.Context) error {
 			return err
 		}
 		up = append(up, parents...)
+		rivals, err := g.rivals(ctx, n)
+		if err != nil {
+			return err
+		}
+		up = append(up, rivals...)
 	}
 	for len(up) > 0 {
 		n := up[0]
@@ -258,6 +263,28 @@ func (g *graph) naming(ctx context.Context, n *node) ([]*node, error) {
 		}
 	}
 	slices.SortFunc(out, compareLives)
+	return out, nil
+}
+
+// rivals returns the other lives of n's queue id, when a child names that id
+// as its parent's: until n came it was taken for one of theirs.
+func (g *graph) rivals(ctx context.Context, n *node) ([]*node, error) {
+	named, err := g.naming(ctx, n)
+	if err != nil || len(named) == 0 {
+		return nil, err
+	}
+	m := n.message()
+	day := dayOf(m.Time)
+	found, err := g.find(ctx, postings.KeyQueueID, m.QueueID, day-queueDays, day+queueDays)
+	if err != nil {
+		return nil, err
+	}
+	var out []*node
+	for _, o := range slices.Concat(found, g.byID[m.QueueID]) {
+		if o != n && o.into == nil && o.message().Gateway == m.Gateway && o.message().QueueID == m.QueueID && !slices.Contains(out, o) {
+			out = append(out, o)
+		}
+	}
 	return out, nil
 }
 
