@@ -104,9 +104,11 @@ func scanTail(s string) tail {
 		if n == 0 {
 			bare = rest
 		}
-		if maybeStamp(rest) {
-			if _, k := scanStamp(rest); k > 0 {
-				t.stamp = at
+		// A relay that takes the whole datagram keeps its priority.
+		pri := priority(rest)
+		if maybeStamp(rest[pri:]) {
+			if _, k := scanStamp(rest[pri:]); k > 0 {
+				t.stamp = at + pri
 				return t
 			}
 		}

@@ -74,6 +74,7 @@ func TestHeaderForms(t *testing.T) {
 		{name: "rfc5424 broken data", in: `<22>1 2026-11-21T20:06:25Z mx-a postfix/smtpd 12 - [a="x connect`, body: `[a="x connect`, text: `postfix/smtpd[12]: [a="x connect`},
 
 		{name: "relay in front", in: "Nov 21 21:06:27 relay Nov 21 21:06:25 mx-a " + text},
+		{name: "relay in front keeps the priority", in: "Nov 21 21:06:27 192.0.2.1 <22>Nov 21 21:06:25 mx-a " + text},
 		{name: "relay rfc3339 in front", in: "2026-11-21T20:06:27Z loghost Nov 21 21:06:25 mx-a " + text},
 		{name: "three stamps", in: "2026-11-21T20:06:27Z a Nov 21 21:06:26 b 2026-11-21T20:06:25Z mx-a " + text},
 		{name: "stamp twice", in: "Nov 21 21:06:27 Nov 21 21:06:25 mx-a " + text},
