@@ -67,6 +67,7 @@ func (c *cutter) show(items []source.Item) {
 	if len(items) == 0 {
 		return
 	}
+	c.parser.Skip()
 	before := c.parser.Stats()
 	for _, it := range items {
 		c.parser.Line(it.Text, it.Number, it.Offset, c.reach)

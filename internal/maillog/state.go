@@ -209,3 +209,21 @@ func readState(b []byte) (state, error) {
 	}
 	return s, nil
 }
+
+// Skip says that lines were left out behind the last one, which others have
+// read. Lives that are open there go on under new MIDs, so that no fragment
+// has a hole: what stands in the hole is a fragment between two others.
+func (p *Parser) Skip() {
+	c := &p.cur
+	before := c.lives
+	c.lives = newLives(before.next)
+	for e := c.conns.tab.first; e != nil; e = e.old {
+		cn := &e.val
+		l := before.peek(e.key.o.host, cn.id, cn.mid)
+		if l == nil || l.identified || l.queued {
+			cn.id, cn.mid = "", 0
+			continue
+		}
+		cn.mid = c.lives.find(e.key.o.host, cn.id, e.key.o.instance, false, 0).mid
+	}
+}
