@@ -119,6 +119,7 @@ func (p *program) search(ctx context.Context, f searchFlags, query string) error
 	stream, err := db.Search(ctx, search.Request{
 		Text: query, Form: f.form, From: f.from, To: f.to, Gateways: f.gateways,
 		Limit: f.limit, Cursor: f.cursor, Zone: view.clock.Zone,
+		Relations: view.output != "table" || len(view.fields) > 0, // the usual table shows none
 	})
 	if err != nil {
 		return err

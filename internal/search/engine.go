@@ -182,7 +182,7 @@ func (s *Stream) Messages(ctx context.Context) iter.Seq2[*track.Message, error] 
 			return
 		}
 		q := s.plan.storeQuery(s.chosen)
-		q.Before = s.at
+		q.Before, q.Relations = s.at, s.plan.kin
 		if s.limit > 0 {
 			q.Limit = s.limit + 1 // one more tells whether there is a next page
 		}

@@ -20,6 +20,8 @@ type Request struct {
 	Limit    int            // messages on this page; 0: all
 	Cursor   string         // Answer.Next of the page before
 	Zone     *time.Location // of time words and sentences; nil is UTC
+	// Relations asks for the parents, children and next hops of the messages.
+	Relations bool
 }
 
 // plan is a request made ready to run.
@@ -30,6 +32,7 @@ type plan struct {
 	names   []string // of the request
 	gateway []Term   // conditions on the gateway's name
 	reject  bool     // rejections were asked for
+	kin     bool     // relations were asked for
 	zone    *time.Location
 	hash    uint64 // tells requests apart, see cursor
 }
@@ -66,7 +69,7 @@ func makePlan(r *Request, now time.Time) (*plan, error) {
 	if r.Limit < 0 {
 		return nil, fmt.Errorf("%w: the limit is negative", ErrUsage)
 	}
-	p := &plan{query: q, names: r.Gateways, zone: r.Zone, hash: hashRequest(q, r)}
+	p := &plan{query: q, names: r.Gateways, zone: r.Zone, kin: r.Relations, hash: hashRequest(q, r)}
 	if p.zone == nil {
 		p.zone = time.UTC
 	}

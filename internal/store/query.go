@@ -16,6 +16,9 @@ type Query struct {
 	Rejections bool
 	Before     Cursor // only rows that come after this one in the order; zero: from the newest
 	Limit      int    // 0: all
+	// Relations fills in Parent, Children and Rcpt.Next, which costs look-ups for
+	// every message that has any. Outcomes are there without.
+	Relations bool
 }
 
 // Cursor is a place in the order of a result: newest first, then by Row from

@@ -36,7 +36,7 @@ func (s *DB) Search(ctx context.Context, q *store.Query) iter.Seq2[*track.Messag
 					size = min(size, left)
 				}
 				found, err := s.chunk(ctx, d, q, &scope, size)
-				if err == nil {
+				if err == nil && q.Relations {
 					err = s.relateAll(ctx, found)
 				}
 				if err != nil {

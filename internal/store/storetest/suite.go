@@ -204,7 +204,7 @@ func all(t testing.TB, s store.Store, q *store.Query) []*track.Message {
 
 func one(t testing.TB, s store.Store, queueID string) *track.Message {
 	t.Helper()
-	found := all(t, s, &store.Query{All: []store.Cond{{Any: []store.Term{{Field: store.FieldQueueID, Op: store.OpIs, Text: queueID}}}}})
+	found := all(t, s, &store.Query{Relations: true, All: []store.Cond{{Any: []store.Term{{Field: store.FieldQueueID, Op: store.OpIs, Text: queueID}}}}})
 	if len(found) != 1 {
 		t.Fatalf("queue id %s: %d messages, want 1", queueID, len(found))
 	}
