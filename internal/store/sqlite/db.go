@@ -26,7 +26,7 @@ type Options struct {
 	ReadOnly bool
 	// OpenDays bounds how many day files are open at a time; 0 is 40.
 	OpenDays int
-	// IndexCache bounds the memory for pages of the index, in bytes; 0 is 32 MiB.
+	// IndexCache bounds the memory for pages of the index, in bytes; 0 is 96 MiB.
 	IndexCache int
 	// Log gets what happens on the way; nil drops it.
 	Log *slog.Logger
@@ -91,7 +91,7 @@ func Open(ctx context.Context, data string, opt Options) (*DB, error) {
 		opt.OpenDays = 40
 	}
 	if opt.IndexCache <= 0 {
-		opt.IndexCache = 32 << 20
+		opt.IndexCache = 96 << 20
 	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
