@@ -21,8 +21,11 @@ install: ## waybill into GOBIN
 first-search: build ## import the bundled logs and search them
 	@sh examples/first-search.sh bin/waybill
 
+# What runs the built program is never taken from the cache: go test does not
+# know that it depends on it.
 test: ## all tests; needs nothing beyond Go
-	$(GO) test ./...
+	$(GO) test $$($(GO) list ./... | grep -v /test/)
+	$(GO) test -count=1 ./test/...
 
 race: ## all tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race ./...
@@ -36,6 +39,7 @@ fuzz: ## every fuzz target for FUZZ (60s) each
 
 torture: ## crash, disk-full and kill -9 tests, the long way
 	$(GO) test -timeout 2h -count 20 -run 'Crash|Power|Kill|Property|DiskFull' ./internal/...
+	WAYBILL_TORTURE=1 $(GO) test -timeout 2h -count 1 ./test/oracle
 
 peers: ## tests against the real programs; a missing one is an error
 	WAYBILL_REQUIRE_PEERS=1 $(GO) test -count=1 ./test/... ./bench/...
