@@ -101,6 +101,7 @@ func (p *program) importFiles(ctx context.Context, f importFlags, paths []string
 	if err != nil {
 		return err
 	}
+	im.Software = "waybill " + thisBuild().Version
 	begin := p.now()
 	bar := newProgress(p.err, p.now)
 	r := reporter{out: p.out, quiet: p.quiet, verbose: p.verbose > 0, clock: render.Clock{Zone: time.Local}}

@@ -1,18 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
-	"waybill/cmd/waybill/internal/render"
 	"waybill/internal/safefs"
 	"waybill/internal/safetext"
-	"waybill/internal/track"
 	"waybill/internal/window"
 )
 
@@ -47,11 +43,11 @@ What is damaged is printed up to the damage; the exit code is then 6.`,
 		Example: `  waybill window cat tracking.@20230213T191631Z_20230213T191931Z.s.gz
   waybill window cat -o ndjson FILE | jq -r 'select(.kind == "message.removed") | .queue_id'`,
 		Args: files,
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(_ *cobra.Command, args []string) error {
 			if output != "text" && output != "ndjson" {
 				return usage("waybill window cat -o ndjson FILE", "-o %s: there are text and ndjson", output)
 			}
-			return p.eachWindow(args, func(path string) error { return p.windowCat(cmd.Context(), path, output) })
+			return p.eachWindow(args, func(path string) error { return p.windowCat(path, output) })
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", output, "`format`: text or ndjson")
@@ -78,49 +74,17 @@ func (p *program) eachWindow(paths []string, do func(path string) error) error {
 	return nil
 }
 
-// eventLine is an event as -o ndjson shows it.
-type eventLine struct {
-	Time      track.Stamp `json:"time,omitzero"`
-	Uncertain bool        `json:"time_uncertain,omitempty"`
-	Kind      string      `json:"kind"`
-	QueueID   string      `json:"queue_id,omitempty"`
-	MID       uint64      `json:"mid,omitempty"`
-	ICID      uint64      `json:"icid,omitempty"`
-	Host      string      `json:"host,omitempty"`
-	Tag       string      `json:"tag,omitempty"`
-	PID       uint32      `json:"pid,omitempty"`
-	Source    uint32      `json:"source"`
-	Line      int64       `json:"line,omitempty"`
-	Offset    int64       `json:"offset"`
-	Text      string      `json:"text"`
-}
-
-func (p *program) windowCat(ctx context.Context, path, output string) (err error) {
+func (p *program) windowCat(path, output string) error {
 	r, err := window.Open(safefs.OS(), path)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	w := bufio.NewWriter(p.out)
-	defer func() { err = errors.Join(err, w.Flush()) }()
-	var e track.Event
-	for ctx.Err() == nil {
-		if err := r.Next(&e); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		if output == "ndjson" {
-			text, err := render.Compact(eventLine{e.Time, e.Uncertain, e.Kind.String(), e.QueueID, e.MID, e.ICID, e.Host, e.Tag, e.PID, e.Source, e.Line, e.Offset, e.Text})
-			if err != nil {
-				return err
-			}
-			fmt.Fprintln(w, text)
-			continue
-		}
-		fmt.Fprintf(w, "%s  %-18s  %d:%d  %s %s\n", e.Time, e.Kind, e.Source, e.Line, safetext.Of(e.Host), safetext.Of(e.Text))
+	format := window.Text
+	if output == "ndjson" {
+		format = window.NDJSON
 	}
-	return ctx.Err()
+	return window.Cat(p.out, r, format)
 }
 
 func (p *program) windowVerifyCmd() *cobra.Command {
