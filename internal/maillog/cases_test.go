@@ -30,6 +30,8 @@ var keyNames = map[track.Key]string{
 	track.Reason: "reason", track.Protocol: "proto", track.UID: "uid", track.Verdict: "verdict",
 	track.Engine: "engine", track.Score: "score", track.Instance: "instance", track.Stage: "stage",
 	track.ParentID: "parent", track.ParentRel: "parent_relation", track.StatusCode: "code", track.Action: "action",
+	track.MTA: "mta", track.RID: "rid", track.DCID: "dcid", track.Attachment: "attachment", track.FileHash: "hash",
+	track.Direction: "direction",
 }
 
 // render writes an event as one line of an .events file.
@@ -80,16 +82,16 @@ func readCase(t *testing.T, log string) (events []string, stats Stats) {
 	return events, p.Stats()
 }
 
-// TestCases runs each testdata/postfix/NN-what.log and compares the events and
+// TestCases runs each testdata/DIALECT/NN-what.log and compares the events and
 // counts with the .events beside it; the .readme says why the case is there.
 func TestCases(t *testing.T) {
-	logs, err := filepath.Glob("testdata/postfix/*.log")
+	logs, err := filepath.Glob("testdata/*/*.log")
 	if err != nil || len(logs) == 0 {
 		t.Fatalf("no cases: %v", err)
 	}
 	for _, path := range logs {
 		name := strings.TrimSuffix(path, ".log")
-		t.Run(filepath.Base(name), func(t *testing.T) {
+		t.Run(strings.TrimPrefix(filepath.ToSlash(name), "testdata/"), func(t *testing.T) {
 			log, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)

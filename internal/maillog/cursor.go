@@ -62,6 +62,14 @@ func (c *cursor) message(k track.Kind, id string, l *life) *track.Event {
 	return e
 }
 
+// event starts an event of a message whose server gives an id to one message
+// only, and marks it so.
+func (c *cursor) event(k track.Kind, id string) *track.Event {
+	e := c.message(k, id, c.life(id))
+	c.add(track.MTA, c.p.dialects[c.o.dialect].name())
+	return e
+}
+
 // life returns the life that the line belongs to by its queue id.
 func (c *cursor) life(id string) *life {
 	return c.lives.find(c.o.host, id, c.o.instance, false, c.h.Time)

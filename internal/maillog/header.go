@@ -27,8 +27,11 @@ type Header struct {
 	Host      string // "" when the line names none
 	Tag       string // "postfix/smtpd"; "" when the line names no program
 	PID       uint32 // 0 when the line has none
-	Body      string // what the program said, behind "tag[pid]: "
-	Text      string // from the tag on: "postfix/qmgr[12]: 4BZk: removed"
+	// Level is what AsyncOS writes in front of its words: Info, Warning, Critical,
+	// Debug, Trace; "" in logs of others. Body begins behind it.
+	Level string
+	Body  string // what the program said, behind "tag[pid]: "
+	Text  string // from the tag on: "postfix/qmgr[12]: 4BZk: removed"
 }
 
 // Headers reads the headers of the lines of one source in their order. Order
@@ -53,6 +56,8 @@ type Headers struct {
 	isoTime track.Stamp
 	zone    [6]byte // "+01:00" as last read
 	zoneOff track.Stamp
+
+	own ownStamp
 }
 
 // NewHeaders returns Headers that have read nothing yet.
@@ -78,6 +83,7 @@ func (h *Headers) SetFileTime(t time.Time) {
 // forget drops the cached stamps: what they stand for may have changed.
 func (h *Headers) forget() {
 	h.second, h.day, h.iso, h.zone = [15]byte{}, [7]byte{}, [19]byte{}, [6]byte{}
+	h.own = ownStamp{}
 }
 
 // Parse reads the header of line into out, all of whose fields it sets. It
@@ -95,6 +101,9 @@ func (h *Headers) Parse(line string, out *Header) bool {
 func (h *Headers) quick(line string, out *Header) bool {
 	if len(line) < 24 {
 		return false
+	}
+	if line[10] == ' ' && line[4] == '-' {
+		return h.quickOwn(line, out)
 	}
 	t, guess, at, ok := h.quickStamp(line)
 	if !ok || at >= len(line) || line[at] != ' ' {
@@ -138,7 +147,7 @@ func (h *Headers) quick(line string, out *Header) bool {
 		return false
 	}
 	out.Time, out.Uncertain = t, guess
-	out.Host, out.Tag, out.PID = line[host:end], line[tag:tagEnd], pid
+	out.Host, out.Tag, out.Level, out.PID = line[host:end], line[tag:tagEnd], "", pid
 	out.Body, out.Text = line[at:], line[tag:]
 	h.cal.saw(t, guess)
 	return true
@@ -222,6 +231,9 @@ func (h *Headers) quickISO(line string) (t track.Stamp, guess bool, at int, ok b
 func (h *Headers) resolve(c clock, text string) (track.Stamp, bool) {
 	t, guess, year := h.cal.resolve(c)
 	h.cal.saw(t, guess)
+	if c.spaced {
+		h.own.keep(&h.cal, c, text, t, guess)
+	}
 	if c.short && len(text) >= 15 {
 		copy(h.second[:], text)
 		h.secTime, h.secGuess = t-track.Stamp(c.micro), guess

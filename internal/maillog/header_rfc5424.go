@@ -31,7 +31,7 @@ func (h *Headers) rfc5424(s string, out *Header) bool {
 	out.Host = nilValue(host)
 	if app = nilValue(app); app == "" {
 		// A relay that could not take an old line apart keeps it whole.
-		out.Tag, out.PID, out.Text, out.Body = "", 0, msg, msg
+		out.Tag, out.Level, out.PID, out.Text, out.Body = "", "", 0, msg, msg
 		if tag, pid, k := program(msg); k > 0 {
 			out.Tag, out.PID, out.Body = tag, pid, stripID(msg[k:])
 		}
@@ -45,7 +45,7 @@ func (h *Headers) rfc5424(s string, out *Header) bool {
 // compose sets Tag, PID, Text and Body of a line whose form keeps them apart:
 // Text reads as the traditional form does.
 func (out *Header) compose(tag string, pid uint32, msg string) {
-	out.Tag, out.PID = tag, pid
+	out.Tag, out.Level, out.PID = tag, "", pid
 	switch {
 	case tag == "":
 		out.Text = msg

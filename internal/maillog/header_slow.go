@@ -49,14 +49,15 @@ func (h *Headers) slow(line string, out *Header) bool {
 		}
 		c, n, s, text = k, m, inner, inner
 	}
-	if found.tag == "" && c.spaced {
+	if rest := skipBlank(s[n:]); c.spaced && ownWords(rest, found) {
 		// A program's own log: there is no host, and no name can be told.
-		host, found = "", tail{body: skipBlank(s[n:])}
-		found.text = found.body
+		host, found = "", tail{text: rest}
+		found.pid, found.body = ownPID(rest)
 	}
 	out.Time, out.Uncertain = h.resolve(c, text)
-	out.Host, out.Tag, out.PID = host, found.tag, found.pid
+	out.Host, out.Tag, out.Level, out.PID = host, found.tag, "", found.pid
 	out.Body, out.Text = found.body, found.text
+	out.asyncOS()
 	return true
 }
 
@@ -163,6 +164,9 @@ func behindName(body string, pid uint32) (at int, ok bool) {
 		return 0, true
 	}
 	inner := scanTail(body[n:])
+	if rest := skipBlank(body[n:]); inner.stamp < 0 && ownWords(rest, inner) {
+		return 0, false // the program puts a stamp in front of its own words, as Exim does
+	}
 	return 0, inner.stamp >= 0 || inner.pid > 0
 }
 

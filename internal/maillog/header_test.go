@@ -40,6 +40,7 @@ func TestHeaderForms(t *testing.T) {
 		pid      uint32 // 0: 12, unless tag is given
 		body     string
 		text     string
+		level    string
 	}{
 		{name: "traditional", in: "Nov 21 21:06:25 mx-a " + text},
 		{name: "fraction", in: "Nov 21 21:06:25.123456 mx-a " + text, time: "2026-11-21T20:06:25.123456Z"},
@@ -86,7 +87,15 @@ func TestHeaderForms(t *testing.T) {
 		{name: "name in front", in: "mx-a Nov 21 21:06:25 " + text},
 		{name: "address in front", in: "192.0.2.7: <22>Nov 21 21:06:25 mx-a " + text},
 		{name: "compose", in: "mail-1  | 2026-11-21T21:06:25+01:00 mx-a " + text},
-		{name: "appliance", in: "Mon Feb 13 20:11:06 2023 Info: MID 1 ICID 2", time: "2023-02-13T19:11:06Z", host: "-", tag: "Info", body: "MID 1 ICID 2", text: "Info: MID 1 ICID 2"},
+		{name: "appliance", in: "Mon Feb 13 20:11:06 2023 Info: MID 1 ICID 2", time: "2023-02-13T19:11:06Z", host: "-", tag: "-", level: "Info", body: "MID 1 ICID 2", text: "Info: MID 1 ICID 2"},
+		{name: "appliance over syslog", in: "<166>Nov 21 21:06:25 mx-a mail_logs: Warning: MID 1 ICID 2", tag: "mail_logs", level: "Warning", body: "MID 1 ICID 2", text: "mail_logs: Warning: MID 1 ICID 2"},
+		{name: "appliance over syslog by name", in: "<22>Nov 21 21:06:25 mx-a.example.com: Info: MID 1 ICID 2", host: "mx-a.example.com", tag: "-", level: "Info", body: "MID 1 ICID 2", text: "mx-a.example.com: Info: MID 1 ICID 2"},
+		{name: "exim", in: "2026-11-21 21:06:25 1xUrpg-0002vn-2z <= a@b H=c[1]: x", host: "-", tag: "-", body: "1xUrpg-0002vn-2z <= a@b H=c[1]: x", text: "1xUrpg-0002vn-2z <= a@b H=c[1]: x"},
+		{name: "exim with pid", in: "2026-11-21 21:06:25 [12] foo[1]: Completed", host: "-", tag: "-", pid: 12, body: "foo[1]: Completed", text: "[12] foo[1]: Completed"},
+		{name: "exim with zone", in: "2026-11-21 15:36:25.105 -0430 [12] 1xUrpg-0002vn-2z Completed", time: "2026-11-21T20:06:25.105Z", host: "-", tag: "-", pid: 12, body: "1xUrpg-0002vn-2z Completed", text: "[12] 1xUrpg-0002vn-2z Completed"},
+		{name: "exim warns", in: "2026-11-21 21:06:25 Warning: purging the environment.", host: "-", tag: "-", body: "Warning: purging the environment.", text: "Warning: purging the environment."},
+		{name: "exim rejects a liar", in: "2026-11-21 21:06:25 H=(foo[1]: x) [192.0.2.1] rejected MAIL", host: "-", tag: "-", body: "H=(foo[1]: x) [192.0.2.1] rejected MAIL", text: "H=(foo[1]: x) [192.0.2.1] rejected MAIL"},
+		{name: "exim over syslog with a stamp", in: "Nov 21 21:06:25 mx-a exim[12]: 2026-11-21 21:06:25 1xUrpg-0002vn-2z <= x[3]: y", tag: "exim", pid: 12, body: "2026-11-21 21:06:25 1xUrpg-0002vn-2z <= x[3]: y", text: "exim[12]: 2026-11-21 21:06:25 1xUrpg-0002vn-2z <= x[3]: y"},
 		{name: "level", in: "Nov 21 21:06:25 mx-a mail.info " + text},
 		{name: "level of AIX", in: "Nov 21 21:06:25 mx-a mail:info " + text},
 		{name: "level of FreeBSD", in: "Nov 21 21:06:25 <mail.info> mx-a " + text},
@@ -138,6 +147,7 @@ func TestHeaderForms(t *testing.T) {
 			set(&want.Tag, tc.tag)
 			set(&want.Body, tc.body)
 			set(&want.Text, tc.text)
+			want.Level = tc.level
 			if tc.tag != "" {
 				want.PID = tc.pid
 			}

@@ -56,7 +56,7 @@ func (h *Headers) container(m *journalLine, out *Header) bool {
 	}
 	h.stamped(c.wall(c.year)-c.offset, out)
 	t := scanTail(text)
-	out.Host, out.Tag, out.PID, out.Text, out.Body = t.host, t.tag, t.pid, t.text, t.body
+	out.Host, out.Tag, out.Level, out.PID, out.Text, out.Body = t.host, t.tag, "", t.pid, t.text, t.body
 	if t.tag == "" {
 		out.Host, out.Text, out.Body = "", text, text
 	}

@@ -50,6 +50,28 @@ type dialect interface {
 	line(c *cursor) outcome
 }
 
+// sniffer is a dialect whose server writes lines that name no program, or a
+// name that the operator chose: it is recognised by what the line says.
+type sniffer interface {
+	// sniff reports whether nobody else writes such a line.
+	sniff(h *Header) bool
+}
+
+// continuer is a dialect whose entries may go on in lines without a header.
+type continuer interface {
+	// more reads c.raw, the line behind one of the dialect's. ok is false when the
+	// line does not go on with it.
+	more(c *cursor) (became outcome, ok bool)
+}
+
+// keeper is a dialect with a state of its own.
+type keeper interface {
+	// save returns what load needs in another process; nil for nothing. Equal
+	// states give equal bytes.
+	save() []byte
+	load(c *cursor, b []byte) error
+}
+
 // outcome says what became of a line.
 type outcome uint8
 
@@ -65,6 +87,7 @@ type origin struct {
 	name    string // host name
 	tag     string
 	dialect int    // index into the parser's dialects, -1 for none
+	found   bool   // dialect was found by what a line says
 	daemon  daemon // set by the Postfix dialect
 	service string // what stands before the last slash of the tag: the syslog_name
 	// instance is the first part of the syslog_name. Services of one instance
@@ -101,6 +124,9 @@ type Parser struct {
 // asked. What the filters beside them write is understood with each.
 func servers() []dialect { return []dialect{postfix{}} }
 
+// dialects returns the servers and the filters beside them.
+func dialects() []dialect { return append(servers(), filters{}) }
+
 // Formats lists the names that Options.Format may have.
 func Formats() []string {
 	out := []string{Auto}
@@ -114,7 +140,7 @@ func Formats() []string {
 func New(o Options) (*Parser, error) {
 	p := &Parser{
 		headers:  NewHeaders(HeaderOptions{Location: o.Location, Year: o.Year, FileTime: o.FileTime}),
-		dialects: append(servers(), filters{}),
+		dialects: dialects(),
 		forced:   -1,
 		origins:  make(map[originKey]*origin),
 		hosts:    make(map[string]uint32),
@@ -156,6 +182,9 @@ func (p *Parser) Line(text string, number, offset int64, emit func(*track.Event)
 	c.raw = text
 	h := &c.h
 	if !p.headers.Parse(text, h) {
+		if p.continued(number, offset, emit) {
+			return
+		}
 		if strings.TrimSpace(text) == "" {
 			p.stats.blank++
 		} else {
@@ -175,6 +204,9 @@ func (p *Parser) Line(text string, number, offset int64, emit func(*track.Event)
 		}
 	}
 	o := p.origin(h)
+	if h.Tag == "" || h.Level != "" {
+		p.look(o, h)
+	}
 	p.last = append(p.last[:0], h.Text...)
 	p.lastBody, p.lastPID, p.lastFrom = len(h.Text)-len(h.Body), h.PID, o
 	if o.dialect < 0 {
@@ -195,6 +227,45 @@ func (p *Parser) Line(text string, number, offset int64, emit func(*track.Event)
 	}
 	c.emitTo = nil
 	p.stats.count(o.dialect, became, h.Text)
+}
+
+// look finds the dialect of a line by what it says. A log keeps the dialect
+// that was found until a line says for sure that it is another's.
+func (p *Parser) look(o *origin, h *Header) {
+	if o.dialect >= 0 && o.dialect == p.forced {
+		return
+	}
+	if o.dialect >= 0 {
+		if d, ok := p.dialects[o.dialect].(sniffer); !ok || d.sniff(h) {
+			return
+		}
+	}
+	for i, d := range p.dialects {
+		if d, ok := d.(sniffer); ok && i != o.dialect && d.sniff(h) {
+			o.dialect, o.found = i, true
+			return
+		}
+	}
+}
+
+// continued gives a line without a header to the dialect of the line before.
+func (p *Parser) continued(number, offset int64, emit func(*track.Event)) bool {
+	o := p.lastFrom
+	if o == nil || o.dialect < 0 {
+		return false
+	}
+	d, ok := p.dialects[o.dialect].(continuer)
+	if !ok {
+		return false
+	}
+	c := &p.cur
+	c.o, c.number, c.offset, c.emitTo = o, number, offset, emit
+	became, ok := d.more(c)
+	c.emitTo = nil
+	if ok {
+		p.stats.count(o.dialect, became, c.raw)
+	}
+	return ok
 }
 
 // Two forms of saying that the line before came again: rsyslog puts the body

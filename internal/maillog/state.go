@@ -1,6 +1,7 @@
 package maillog
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ const (
 	maxStateConns = 1000
 	maxStateHops  = 200
 	maxStateRelay = 200
+	maxStateSeen  = 100
 	// maxStateLast bounds the last line in a state.
 	maxStateLast = 4 << 10
 )
@@ -35,6 +37,16 @@ type state struct {
 	Secure  []string    `json:"secure,omitempty"`
 	Last    *stateLast  `json:"last,omitempty"`
 	Orphans []orphan    `json:"orphans,omitempty"`
+	// Dialects is what dialects keep for themselves, by name.
+	Dialects map[string][]byte `json:"dialects,omitempty"`
+	// Seen are the logs whose dialect was found by looking at what they say.
+	Seen []stateSeen `json:"seen,omitempty"`
+}
+
+type stateSeen struct {
+	Host    string `json:"host,omitempty"`
+	Tag     string `json:"tag,omitempty"`
+	Dialect string `json:"dialect"`
 }
 
 type stateProc struct {
@@ -104,11 +116,34 @@ func (p *Parser) State() []byte {
 	if p.lastFrom != nil && len(p.last) <= maxStateLast {
 		s.Last = &stateLast{stateProc: procState(procKey{p.lastFrom, p.lastPID}), Text: string(p.last), Body: p.lastBody}
 	}
+	for _, d := range p.dialects {
+		if k, ok := d.(keeper); ok {
+			if b := k.save(); b != nil {
+				if s.Dialects == nil {
+					s.Dialects = make(map[string][]byte)
+				}
+				s.Dialects[d.name()] = b
+			}
+		}
+	}
+	s.Seen = p.seen()
 	b, err := json.Marshal(s)
 	if err != nil {
 		return nil // cannot be: strings and numbers only
 	}
 	return b
+}
+
+// seen tells which dialect logs were found to be of, in a fixed order.
+func (p *Parser) seen() []stateSeen {
+	var out []stateSeen
+	for k, o := range p.origins {
+		if o.found {
+			out = append(out, stateSeen{k.host, k.tag, p.dialects[o.dialect].name()})
+		}
+	}
+	slices.SortFunc(out, func(a, b stateSeen) int { return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Tag, b.Tag)) })
+	return out[:min(len(out), maxStateSeen)]
 }
 
 func procState(k procKey) stateProc { return stateProc{k.o.name, k.o.tag, k.pid} }
@@ -141,6 +176,19 @@ func (p *Parser) Resume(b []byte) error {
 	p.orphans = s.Orphans
 	if err := p.headers.Resume(s.Headers); err != nil {
 		return fmt.Errorf("read parser state: %w", err)
+	}
+	for i, d := range p.dialects {
+		if k, ok := d.(keeper); ok && s.Dialects[d.name()] != nil {
+			if err := k.load(&p.cur, s.Dialects[d.name()]); err != nil {
+				return fmt.Errorf("read parser state: %s: %w", d.name(), err)
+			}
+		}
+		for _, seen := range s.Seen {
+			if seen.Dialect == d.name() {
+				o := p.origin(&Header{Host: seen.Host, Tag: seen.Tag})
+				o.dialect, o.found = i, true
+			}
+		}
 	}
 	// The tables keep what was used last at the front, so the last is put first.
 	for i := len(s.Conns) - 1; i >= 0; i-- {

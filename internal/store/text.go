@@ -42,7 +42,9 @@ func Texts(m *track.Message, f Field, yield func(string) bool) {
 	case FieldMessageID:
 		one(m.MessageID, yield)
 	case FieldQueueID:
-		one(m.QueueID, yield)
+		if m.Kind == "" { // a rejection has a key of its own at most
+			one(m.QueueID, yield)
+		}
 	case FieldClient:
 		if m.Client != nil {
 			one(m.Client.IP, yield)

@@ -11,6 +11,10 @@ import (
 // come after the end that another logged.
 const Straggle = 10 * time.Second
 
+// again is the time behind which a lasting queue id that begins anew is another
+// message after all: an appliance that was installed again counts from one.
+const again = 30 * 24 * time.Hour
+
 // Fragment is what is needed of a part of a life to tell which other parts of
 // the same queue id it belongs with.
 type Fragment struct {
@@ -22,8 +26,11 @@ type Fragment struct {
 	Ended       bool   // has the end of the life
 	Aborted     bool   // has an end that was only concluded: the client left
 	Instance    string // queue, "" when no line told
-	FirstPhase  LifePhase
-	LastPhase   LifePhase
+	// Lasting says that the server never gives a queue id to another message: all
+	// fragments of one id are one life, in whatever order its lines came.
+	Lasting    bool
+	FirstPhase LifePhase
+	LastPhase  LifePhase
 }
 
 // DescribeFragment returns the fragment that events, in their order, are.
@@ -42,6 +49,7 @@ func DescribeFragment(events []Event) Fragment {
 		}
 		f.Last = max(f.Last, e.Time)
 		f.HasID = f.HasID || e.Kind == MessageID
+		f.Lasting = f.Lasting || e.Value(MTA) != ""
 		if e.Kind == MessageAbort {
 			f.Aborted = true
 		} else {
@@ -97,6 +105,8 @@ func (p LifePhase) place() LifePhase {
 // life is a chain in the making.
 type life struct {
 	parts    []int
+	born     bool
+	lasting  bool
 	last     Stamp
 	hasID    bool
 	ended    bool
@@ -106,6 +116,7 @@ type life struct {
 
 func (l *life) take(f Fragment, i int) {
 	l.parts = append(l.parts, i)
+	l.born, l.lasting = l.born || f.Born, l.lasting || f.Lasting
 	l.last = max(l.last, f.Last)
 	l.hasID = l.hasID || f.HasID
 	l.ended = l.ended || f.Ended
@@ -124,6 +135,11 @@ func lifeFor(lives []life, f Fragment) int {
 			continue
 		}
 		switch {
+		case f.Lasting && l.lasting:
+			if f.Born && l.born && f.First > l.last.Add(again) {
+				return -1
+			}
+			return i
 		case f.Born:
 			return -1
 		case f.Soft && l.hasID:

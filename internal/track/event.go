@@ -76,7 +76,10 @@ const (
 	ConnNote       Kind = 6 // anything else about a connection
 
 	// Rejection is a recipient or connection that never became a message
-	// (NOQUEUE: reject). It stands alone: one event, one row.
+	// (NOQUEUE: reject). It stands alone: one event, one row. Where two logs tell
+	// the same rejection (Exim's main and reject log), both give it the same
+	// QueueID, a key that nobody sees, and a MID: they are joined as the parts of
+	// a life are.
 	Rejection Kind = 10
 
 	// The start of a life.
@@ -104,10 +107,22 @@ const (
 	MessageRemoved  Kind = 38 // qmgr: removed: the end of a life
 	MessageDeleted  Kind = 39 // postsuper -d: removed by hand: the end of a life
 
+	// MessageDropped is a message that a verdict threw away after it was taken:
+	// the end of a life (ESA: Message aborted MID 1 Dropped by CASE).
+	MessageDropped Kind = 40
+	// MessageQuarantined waits in a quarantine until it is released or dropped.
+	MessageQuarantined Kind = 41
+
 	// Recipients.
 	RecipientDelivery Kind = 50 // one attempt, with its status
 	RecipientReject   Kind = 51 // reject: that carries a queue id
 	RecipientNote     Kind = 52 // an attempt's detail that changes nothing ("host ... said:")
+	// RecipientAccepted is a recipient of the envelope before anything was tried
+	// for it (ESA: RID 0 To:; OpenSMTPD: smtp envelope; Exim: for).
+	RecipientAccepted Kind = 53
+	// RecipientReply is what the next hop answered to a delivery that another line
+	// told (ESA: MID 1 RID [0] Response '2.0.0 Ok').
+	RecipientReply Kind = 54
 )
 
 var kindNames = map[Kind]string{
@@ -120,8 +135,10 @@ var kindNames = map[Kind]string{
 	MessageFilter: "message.filter", MessageVerdict: "message.verdict", MessageNote: "message.note",
 	MessageChild: "message.child", MessageReject: "message.reject", MessageDiscard: "message.discard",
 	MessageAbort: "message.abort", MessageExpired: "message.expired", MessageRemoved: "message.removed",
-	MessageDeleted: "message.deleted", RecipientDelivery: "recipient.delivery",
-	RecipientReject: "recipient.reject", RecipientNote: "recipient.note",
+	MessageDeleted: "message.deleted", MessageDropped: "message.dropped", MessageQuarantined: "message.quarantined",
+	RecipientDelivery: "recipient.delivery",
+	RecipientReject:   "recipient.reject", RecipientNote: "recipient.note",
+	RecipientAccepted: "recipient.accepted", RecipientReply: "recipient.reply",
 }
 
 // String is the kind's name in JSON, such as "recipient.delivery".
@@ -145,7 +162,7 @@ func KindByName(name string) (Kind, bool) {
 // Ends reports whether an event of this kind is the last of a life.
 func (k Kind) Ends() bool {
 	switch k {
-	case MessageRemoved, MessageDeleted, MessageReject, MessageDiscard, MessageAbort:
+	case MessageRemoved, MessageDeleted, MessageReject, MessageDiscard, MessageAbort, MessageDropped:
 		return true
 	}
 	return false
@@ -207,5 +224,13 @@ const (
 	ParentRel    Key = 44 // with ParentID: the relation that this message has to its parent
 	StatusCode   Key = 45 // SMTP reply code of a rejection, "550"
 	Action       Key = 46 // what a check did: reject, hold, warn, info, redirect, discard, filter, prepend, replace, strip, bcc
-	keyEnd       Key = 47
+	// MTA is the mail server whose line this is: "exim", "sendmail", "opensmtpd",
+	// "esa". It stands first, on every event of a message whose server never gives
+	// a queue id to another message (see Fragment.Lasting); Postfix, which does,
+	// has none.
+	MTA Key = 47
+	// RID is the number of a recipient within its message. RecipientAccepted tells
+	// number and address, other lines the number alone.
+	RID    Key = 48
+	keyEnd Key = 49
 )

@@ -4,7 +4,9 @@ package track
 func (f *folder) finish() {
 	m := &f.m
 	if f.held {
-		f.settleHeld()
+		f.settleWaiting(StatusHeld)
+	} else if f.captive {
+		f.settleWaiting(StatusQuarantined)
 	}
 	// That a client left is concluded from what its connection did not log. When
 	// other lines say that the message was queued or refused, they know better.
@@ -15,21 +17,23 @@ func (f *folder) finish() {
 	} else {
 		m.KindBits &^= 1 << MessageAbort
 	}
+	f.settleAccepted()
 	m.Status = f.status()
 	m.Blind = f.blind()
 }
 
 // queued reports whether a line says that the message got into the queue.
 func (f *folder) queued() bool {
-	const lines = 1<<MessageSender | 1<<RecipientDelivery | 1<<MessageRemoved | 1<<MessageHeld
+	const lines = 1<<MessageSender | 1<<RecipientDelivery | 1<<MessageRemoved | 1<<MessageHeld | 1<<MessageQuarantined
 	return f.m.KindBits&lines != 0
 }
 
-// settleHeld shows a message on hold as held, whatever its last attempt said.
-func (f *folder) settleHeld() {
+// settleWaiting shows a message on hold or in a quarantine as that, whatever its
+// last attempt said.
+func (f *folder) settleWaiting(s Status) {
 	for i := range f.m.Recipients {
 		if r := &f.m.Recipients[i]; !r.Status.Final() {
-			r.Status = StatusHeld
+			r.Status = s
 		}
 	}
 }
@@ -45,7 +49,7 @@ func (f *folder) missing() bool {
 		return f.logged() < m.RecipientCount
 	}
 	if m.RecipientCount == 0 {
-		return true
+		return len(f.accepted) == 0 || m.HeadOpen
 	}
 	return f.logged() < m.RecipientCount
 }
@@ -113,8 +117,12 @@ func (f *folder) statusAlone() Status {
 		return StatusExpanded
 	case f.held:
 		return StatusHeld
+	case f.captive:
+		return StatusQuarantined
 	case f.expired:
 		return StatusExpired
+	case f.removed && f.replaced:
+		return StatusExpanded
 	case f.removed:
 		return StatusUnknown
 	case m.KindBits&^(1<<MessageID|1<<MessageNote) == 0:

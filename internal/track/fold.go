@@ -23,6 +23,9 @@ func Fold(events []Event) Message {
 type folder struct {
 	m        Message
 	held     bool
+	captive  bool // in a quarantine
+	replaced bool // went on as other messages: rewritten, split
+	accepted []accepted
 	expired  bool
 	deleted  bool
 	requeued bool
@@ -39,23 +42,18 @@ func (f *folder) add(e *Event, first bool) {
 		f.rejection(e)
 	case MessageClient:
 		f.client(e)
+		f.sender(e)
+		f.counts(e)
 		f.parent(e)
 	case MessagePickup:
+		f.pickup(e)
 		f.sender(e)
+		f.counts(e)
 		f.parent(e)
-	case MessageID:
-		if v := e.Value(MessageIDHdr); v != "" && m.MessageID == "" {
-			m.MessageID = v
-		}
 	case MessageSender:
 		f.sender(e)
 		f.held = false // only a message that is not on hold gets to the active queue
-		if n, err := strconv.ParseInt(e.Value(Size), 10, 64); err == nil && n > 0 {
-			m.Size = n
-		}
-		if n, err := strconv.Atoi(e.Value(RcptCount)); err == nil && n > m.RecipientCount {
-			m.RecipientCount = n
-		}
+		f.counts(e)
 	case MessageSubject:
 		if v, ok := e.Get(Subject); ok && m.Subject == "" {
 			m.Subject = v
@@ -67,8 +65,11 @@ func (f *folder) add(e *Event, first bool) {
 		f.held = true
 		f.reason(e)
 		f.envelope(e)
+	case MessageQuarantined:
+		f.captive = true
+		f.reason(e)
 	case MessageReleased:
-		f.held = false
+		f.held, f.captive = false, false
 	case MessageRequeued:
 		f.held, f.requeued = false, true
 	case MessageVerdict:
@@ -79,6 +80,8 @@ func (f *folder) add(e *Event, first bool) {
 		f.refused(e, StatusRejected)
 	case MessageDiscard:
 		f.refused(e, StatusDiscarded)
+	case MessageDropped:
+		f.refused(e, StatusDropped)
 	case MessageAbort:
 		f.abort = e
 	case MessageExpired:
@@ -94,6 +97,10 @@ func (f *folder) add(e *Event, first bool) {
 		f.delivery(e)
 	case RecipientReject:
 		f.recipientReject(e)
+	case RecipientAccepted:
+		f.accept(e)
+	case RecipientReply:
+		f.reply(e)
 	}
 }
 
@@ -128,6 +135,15 @@ func (f *folder) frame(e *Event, first bool) {
 	if m.Instance == "" {
 		m.Instance = e.Value(Instance)
 	}
+	if m.MTA == "" {
+		m.MTA = e.Value(MTA)
+		if n, err := strconv.ParseUint(e.QueueID, 10, 64); err == nil && m.MTA == "esa" {
+			m.MID = n // it numbers its messages itself
+		}
+	}
+	if v := e.Value(MessageIDHdr); v != "" && m.MessageID == "" {
+		m.MessageID = v
+	}
 	if e.Kind < 64 {
 		m.KindBits |= 1 << e.Kind
 	}
@@ -141,16 +157,41 @@ func phaseOf(k Kind) LifePhase {
 	switch k {
 	case MessageClient, MessagePickup:
 		return PhaseStart
-	case MessageID, MessageSubject, MessageHeader, MessageRedirect, MessageFilter, RecipientReject:
+	case MessageID, MessageSubject, MessageHeader, MessageRedirect, MessageFilter, RecipientReject, RecipientAccepted:
 		return PhaseCleanup
 	case MessageSender:
 		return PhaseQueued
-	case RecipientDelivery, MessageChild, MessageExpired, RecipientNote:
+	case RecipientDelivery, RecipientReply, MessageChild, MessageExpired, RecipientNote:
 		return PhaseWork
-	case MessageRemoved, MessageDeleted, MessageReject, MessageDiscard, MessageAbort, MessageRequeued:
+	case MessageRemoved, MessageDeleted, MessageDropped, MessageReject, MessageDiscard, MessageAbort, MessageRequeued:
 		return PhaseEnd
 	}
 	return PhaseNone
+}
+
+// counts takes size, number of recipients and subject, which some servers tell
+// in one line with the client.
+func (f *folder) counts(e *Event) {
+	m := &f.m
+	if n, err := strconv.ParseInt(e.Value(Size), 10, 64); err == nil && n > 0 {
+		m.Size = n
+	}
+	if n, err := strconv.Atoi(e.Value(RcptCount)); err == nil && n > m.RecipientCount {
+		m.RecipientCount = n
+	}
+	if v := e.Value(Subject); v != "" && m.Subject == "" {
+		m.Subject = v
+	}
+}
+
+// pickup takes what a server tells of a local submission beside its sender.
+func (f *folder) pickup(e *Event) {
+	if user, ok := e.Get(User); ok {
+		f.m.Auth = &Auth{User: user, Mechanism: e.Value(Mechanism)}
+	}
+	if v := e.Value(Direction); v != "" {
+		f.m.Direction = v
+	}
 }
 
 func (f *folder) sender(e *Event) {
@@ -229,6 +270,7 @@ func (f *folder) link(e *Event, rcpt int) {
 	if !ok {
 		return
 	}
+	f.replaced = f.replaced || rel == Rewritten || rel == Split
 	f.m.Links = append(f.m.Links, Link{QueueID: id, Relation: rel, Time: e.Time, Rcpt: rcpt})
 }
 

@@ -13,7 +13,9 @@ type Message struct {
 	QueueID string `json:"queue_id,omitempty"`
 	Host    string `json:"host,omitempty"` // host in the log's header
 	// Instance is the syslog_name of the queue, when a host runs several.
-	Instance  string  `json:"instance,omitempty"`
+	Instance string `json:"instance,omitempty"`
+	// MTA is the mail server that wrote the log, "" for Postfix: see the key MTA.
+	MTA       string  `json:"mta,omitempty"`
 	MessageID string  `json:"message_id,omitempty"`
 	Time      Stamp   `json:"time,omitzero"` // of the first event
 	Last      Stamp   `json:"last,omitzero"` // of the last event

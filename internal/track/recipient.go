@@ -34,12 +34,7 @@ func (f *folder) delivery(e *Event) {
 	if !ok {
 		status = StatusUnknown
 	}
-	to := e.Value(Recipient)
-	original := e.Value(Original)
-	if original == to {
-		original = ""
-	}
-	r := f.recipient(to, original, e.Value(Route))
+	r := f.recipient(f.path(e))
 	r.Attempts++
 	if r.Status.Final() && !status.Final() {
 		return
@@ -73,6 +68,85 @@ func (f *folder) delivery(e *Event) {
 			}
 		}
 		f.link(e, at)
+	}
+}
+
+// accepted is a recipient of the envelope.
+type accepted struct{ rid, address string }
+
+// accept takes a recipient of the envelope. It gets an entry of its own only
+// where no delivery path shows it, see settleAccepted.
+func (f *folder) accept(e *Event) {
+	a := accepted{e.Value(RID), e.Value(Recipient)}
+	for _, old := range f.accepted {
+		if old == a {
+			return
+		}
+	}
+	f.accepted = append(f.accepted, a)
+}
+
+// path is the delivery path that an event speaks of. A recipient that is known
+// by its number alone, because the line that told its address is in a part of
+// the log that was not read, is told apart by that number.
+func (f *folder) path(e *Event) (address, original, route string) {
+	address, original, route = e.Value(Recipient), e.Value(Original), e.Value(Route)
+	if rid := e.Value(RID); rid != "" && address == "" {
+		route = "rid " + rid
+		for _, a := range f.accepted {
+			if a.rid == rid {
+				address, route = a.address, ""
+			}
+		}
+	}
+	if original == address {
+		original = ""
+	}
+	return address, original, route
+}
+
+// reply takes what the next hop said to a delivery.
+func (f *folder) reply(e *Event) {
+	address, original, route := f.path(e)
+	for i := range f.m.Recipients {
+		r := &f.m.Recipients[i]
+		if r.Address != address || r.Original != original || route != "" && r.Route != route {
+			continue
+		}
+		r.Response = e.Value(Response)
+		if v := e.Value(DSN); v != "" {
+			r.DSN = v
+		}
+		if r.Status == StatusDelivered {
+			r.NextID = NextQueueID(r.Response)
+		}
+		return
+	}
+	r := f.recipient(address, original, route) // its delivery was not read
+	r.Response, r.DSN = e.Value(Response), e.Value(DSN)
+}
+
+// settleAccepted gives the recipients of the envelope that no delivery path
+// shows an entry, with what is known of the message as a whole.
+func (f *folder) settleAccepted() {
+	s := f.statusAlone()
+	if f.end != StatusNone {
+		s = f.end
+	}
+	for i := range f.m.Recipients {
+		if r := &f.m.Recipients[i]; r.Status == StatusNone {
+			r.Status = s
+		}
+	}
+next:
+	for _, a := range f.accepted {
+		for i := range f.m.Recipients {
+			r := &f.m.Recipients[i]
+			if foldEqual(r.Address, a.address) || foldEqual(r.Original, a.address) {
+				continue next
+			}
+		}
+		f.m.Recipients = append(f.m.Recipients, Rcpt{Address: a.address, Status: s, Time: f.m.Time})
 	}
 }
 

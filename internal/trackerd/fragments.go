@@ -20,7 +20,7 @@ func newGrouper() *grouper { return &grouper{byMID: make(map[uint64]*store.Fragm
 func (g *grouper) add(e *track.Event) {
 	g.events++
 	switch {
-	case e.Kind == track.Rejection || e.Kind == track.ConnAuthFailed:
+	case e.MID == 0 && (e.Kind == track.Rejection || e.Kind == track.ConnAuthFailed):
 		g.fragments = append(g.fragments, &store.Fragment{Events: []track.Event{g.copy(e)}})
 	case e.MID == 0:
 		return

@@ -20,6 +20,7 @@ var keyNames = [...]string{
 	track.Instance: "instance", track.DCID: "dcid", track.Attachment: "attachment", track.FileHash: "file_hash",
 	track.Direction: "direction", track.Stage: "stage", track.ParentID: "parent_id", track.ParentRel: "parent_relation",
 	track.StatusCode: "status_code", track.Action: "action",
+	track.MTA: "mta", track.RID: "rid",
 }
 
 // KeyName is the name of an attribute's key; one that this version does not know

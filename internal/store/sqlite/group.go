@@ -194,7 +194,7 @@ func (in *ingest) owners(ctx context.Context, k lifeKey, hash uint64) ([]*node, 
 			found = append(found, n)
 		}
 	}
-	found = slices.DeleteFunc(found, func(n *node) bool { return n.rec.Message.Kind != "" || n.lifeKey() != k })
+	found = slices.DeleteFunc(found, func(n *node) bool { return n.rec.Message.QueueID == "" || n.lifeKey() != k })
 	slices.SortFunc(found, compareNodes)
 	return found, nil
 }

@@ -24,6 +24,7 @@ func (s *DB) Message(ctx context.Context, id string) (*track.Message, error) {
 	defer g.close()
 	m := n.rec.Message
 	m.ID = publicID(n.key)
+	hideKey(&m)
 	m.Recipients = slices.Clone(m.Recipients)
 	if err := g.relate(ctx, n, &m); err != nil {
 		return nil, fmt.Errorf("relations of message %s: %w", id, err)

@@ -221,7 +221,16 @@ func (r *rowReader) read(ctx context.Context, row int64) (*node, error) {
 	}
 	k := rowKey{r.d.n, row}
 	rec.Message.ID = publicID(k)
+	hideKey(&rec.Message)
 	return &node{key: k, stored: true, rec: *rec}, nil
+}
+
+// hideKey takes from a rejection the key by which two logs that tell it are
+// joined: to people it has no queue id.
+func hideKey(m *track.Message) {
+	if m.Kind != "" {
+		m.QueueID, m.MID = "", 0
+	}
 }
 
 // relateAll fills in the relations of a chunk. Messages that name no other and

@@ -307,6 +307,9 @@ func (w *writer) part(m *track.Message, p *Part) {
 	if p.Sum != 0 {
 		bits |= 1 << 13
 	}
+	if p.Lasting {
+		bits |= 1 << 14
+	}
 	w.b = binary.AppendUvarint(w.b, bits|uint64(p.FirstPhase)<<6|uint64(p.LastPhase)<<9)
 	if !same {
 		w.b = binary.AppendVarint(w.b, int64(p.MID-m.MID))
@@ -332,6 +335,7 @@ func (r *reader) part(m *track.Message) Part {
 	bits := in.uvarint()
 	var p Part
 	p.Born, p.Soft, p.HasID, p.Ended, p.Aborted = bits&1 != 0, bits&2 != 0, bits&4 != 0, bits&8 != 0, bits&(1<<12) != 0
+	p.Lasting = bits&(1<<14) != 0
 	p.FirstPhase, p.LastPhase = track.LifePhase(bits>>6&7), track.LifePhase(bits>>9&7)
 	p.MID, p.First, p.Last = m.MID, m.Time, m.Last
 	if bits&32 == 0 {

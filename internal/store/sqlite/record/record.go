@@ -66,6 +66,7 @@ const (
 	fAuthHas    = 26
 	fClientIP4  = 27 // four bytes
 	fNamed      = 28
+	fMTA        = 29
 )
 
 // Append appends the encoding of rec to dst. base is the time that the row id
@@ -96,6 +97,7 @@ func Append(dst []byte, rec *Record, base track.Stamp, dict Interner) []byte {
 		w.num(fRcptCount, uint64(m.RecipientCount)+1)
 	}
 	w.client(m)
+	w.str(fMTA, m.MTA)
 	w.str(fDirection, m.Direction)
 	w.str(fReason, m.Reason)
 	for i := range m.Verdicts {
@@ -255,6 +257,8 @@ func Decode(b []byte, base track.Stamp, dict Dict, parts bool) (*Record, error) 
 			m.TLS = r.tls(form)
 		case fDirection:
 			m.Direction = r.str(form)
+		case fMTA:
+			m.MTA = r.str(form)
 		case fReason:
 			m.Reason = r.str(form)
 		case fVerdict:

@@ -1,0 +1,94 @@
+package track
+
+import (
+	"slices"
+	"testing"
+)
+
+// lasting is an event of a message whose server marks it so.
+func lasting(at int, k Kind, attrs ...Attr) Event {
+	return Event{Time: Stamp(at) * 1e6, Kind: k, QueueID: "17", MID: 5, Attrs: append([]Attr{{MTA, "esa"}}, attrs...)}
+}
+
+// TestChainsLasting: fragments of an id that is never given again are one life,
+// whatever came first; only a beginning long after is another.
+func TestChainsLasting(t *testing.T) {
+	const day = 24 * 3600 * 1000000
+	for _, tc := range []struct {
+		name string
+		fs   []Fragment
+		want [][]int
+	}{
+		{"what came before the start", []Fragment{
+			{MID: 1, First: 10, Last: 11, Lasting: true}, {MID: 2, First: 11, Last: 20, Born: true, Ended: true, Lasting: true}}, [][]int{{0, 1}}},
+		{"long after the end", []Fragment{
+			{MID: 1, First: 10, Last: 11, Born: true, Ended: true, Lasting: true}, {MID: 2, First: 3 * day, Last: 3 * day, Lasting: true}}, [][]int{{0, 1}}},
+		{"told by two logs", []Fragment{
+			{MID: 1, First: 10, Last: 11, Born: true, Ended: true, Lasting: true}, {MID: 9, First: 10, Last: 11, Born: true, Ended: true, Lasting: true}}, [][]int{{0, 1}}},
+		{"the numbers began again", []Fragment{
+			{MID: 1, First: 10, Last: 11, Born: true, Ended: true, Lasting: true}, {MID: 9, First: 90 * day, Last: 91 * day, Born: true, Lasting: true}}, [][]int{{0}, {1}}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := Chains(tc.fs)
+			if !slices.EqualFunc(got, tc.want, slices.Equal) {
+				t.Errorf("Chains = %v, want %v", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestFoldEnvelope: a recipient of the envelope has an entry until a delivery
+// path shows it, and numbers of recipients stand for their addresses.
+func TestFoldEnvelope(t *testing.T) {
+	start := []Event{
+		lasting(1, MessageClient, Attr{Sender, "a@x"}, Attr{ClientIP, "192.0.2.1"}),
+		lasting(1, RecipientAccepted, Attr{RID, "0"}, Attr{Recipient, "b@y"}),
+		lasting(1, RecipientAccepted, Attr{RID, "1"}, Attr{Recipient, "C@y"}),
+	}
+	m := Fold(start)
+	if m.MID != 17 || m.MTA != "esa" || len(m.Recipients) != 2 || m.Status != StatusQueued || m.Recipients[1].Status != StatusQueued || m.Blind&BlindRecipients != 0 {
+		t.Errorf("waiting: %+v", m)
+	}
+	delivered := append(slices.Clone(start),
+		lasting(2, RecipientDelivery, Attr{RID, "1"}, Attr{StatusWord, "delivered"}),
+		lasting(2, RecipientReply, Attr{RID, "1"}, Attr{Response, "2.0.0 Ok: queued as 9A1B2C"}))
+	m = Fold(delivered)
+	if len(m.Recipients) != 2 || m.Status != StatusMixed {
+		t.Fatalf("one delivered: %+v", m)
+	}
+	if r := m.Recipients[0]; r.Address != "C@y" || r.Status != StatusDelivered || r.NextID != "9A1B2C" || r.Attempts != 1 {
+		t.Errorf("delivered: %+v", r)
+	}
+	if r := m.Recipients[1]; r.Address != "b@y" || r.Status != StatusQueued || r.Attempts != 0 {
+		t.Errorf("waiting: %+v", r)
+	}
+	// Without the part that names them, recipients are told apart by number.
+	m = Fold(delivered[3:])
+	if len(m.Recipients) != 1 || m.Recipients[0].Address != "" || m.Recipients[0].Route != "rid 1" || !m.HeadOpen {
+		t.Errorf("orphan: %+v", m)
+	}
+}
+
+// TestFoldReplaced: what was rewritten went on as another message, what was
+// quarantined waits, what a verdict threw away is dropped.
+func TestFoldReplaced(t *testing.T) {
+	start := []Event{lasting(1, MessageClient), lasting(1, RecipientAccepted, Attr{RID, "0"}, Attr{Recipient, "b@y"})}
+	for _, tc := range []struct {
+		name string
+		more []Event
+		want Status
+	}{
+		{"rewritten", []Event{lasting(2, MessageChild, Attr{LinkID, "18"}, Attr{LinkRelation, "rewritten"}), lasting(2, MessageRemoved)}, StatusExpanded},
+		{"finished without a word", []Event{lasting(2, MessageRemoved)}, StatusUnknown},
+		{"quarantined", []Event{lasting(2, MessageQuarantined, Attr{Reason, "Policy"})}, StatusQuarantined},
+		{"released", []Event{lasting(2, MessageQuarantined), lasting(3, MessageReleased)}, StatusQueued},
+		{"dropped", []Event{lasting(2, MessageDropped, Attr{Reason, "Dropped by CASE"})}, StatusDropped},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m := Fold(append(slices.Clone(start), tc.more...))
+			if m.Status != tc.want || len(m.Recipients) != 1 || m.Recipients[0].Status != tc.want {
+				t.Errorf("status %s, %+v; want %s", m.Status, m.Recipients, tc.want)
+			}
+		})
+	}
+}
