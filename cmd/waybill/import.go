@@ -25,6 +25,7 @@ type importFlags struct {
 	logTZ   string
 	year    int
 	format  string
+	again   bool
 }
 
 func (p *program) importCmd() *cobra.Command {
@@ -61,6 +62,7 @@ A file that cannot be read does not stop the others; the exit code is then 6.`,
 	fl.StringVar(&f.logTZ, "log-tz", "", "time `zone` of stamps that name none; default: the configuration's for the gateway, else this host's")
 	fl.IntVar(&f.year, "year", 0, "`year` of the first line, for stamps without one; default: told by the file's time and the order of lines")
 	fl.StringVar(&f.format, "format", f.format, "`dialect` of the lines: "+strings.Join(maillog.Formats(), ", "))
+	fl.BoolVar(&f.again, "again", false, "read logs anew of which nothing was understood: by an earlier release, or as another dialect")
 	p.completeWords(cmd, "format", maillog.Formats())
 	return cmd
 }
@@ -107,7 +109,7 @@ func (p *program) importFiles(ctx context.Context, f importFlags, paths []string
 	r := reporter{out: p.out, quiet: p.quiet, verbose: p.verbose > 0, clock: render.Clock{Zone: time.Local}}
 	err = func() error {
 		for i, s := range shares {
-			options := app.ImportOptions{Gateway: s.Gateway, Zone: zones[i], Year: f.year, Format: f.format}
+			options := app.ImportOptions{Gateway: s.Gateway, Zone: zones[i], Year: f.year, Format: f.format, Again: f.again}
 			if !p.quiet {
 				options.Progress = bar.update
 			}

@@ -113,7 +113,10 @@ func (r *reporter) file(gateway string, f *importer.FileReport) {
 		r.samples(&f.Stats)
 	}
 	if strange {
-		r.row("→", "a mail daemon under another name? import with --format postfix into a new data directory")
+		r.row("→", "a mail daemon under another name? waybill import --again --format postfix %s", quoted(f.Path))
+	}
+	if f.Void {
+		r.row("→", "nothing of them was understood then; to read them anew: waybill import --again %s", quoted(f.Path))
 	}
 }
 

@@ -118,6 +118,7 @@ type ImportOptions struct {
 	Zone     *time.Location // of stamps that name none
 	Year     int            // of the first line; 0 infers it
 	Format   string         // a dialect's name, or maillog.Auto
+	Again    bool           // read logs anew of which nothing was understood
 	Progress func(importer.Progress)
 }
 
@@ -136,7 +137,7 @@ func (im *Importer) Import(ctx context.Context, o ImportOptions, paths []string)
 	feed := startFeed(ctx, im.parser)
 	i := &importer.Importer{
 		FS: im.root, Queue: queueDir, Gateway: o.Gateway, Serial: serial, Known: known,
-		Location: o.Zone, Year: o.Year, Format: o.Format, Software: im.Software,
+		Location: o.Zone, Year: o.Year, Format: o.Format, Again: o.Again, Software: im.Software,
 		Taker: feed, Progress: o.Progress, Log: im.log,
 	}
 	rep, err := i.Import(ctx, paths)

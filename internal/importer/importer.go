@@ -34,7 +34,11 @@ type Importer struct {
 	Location *time.Location // zone of stamps that name none
 	Year     int            // of the first line, 0 infers it
 	Format   string         // a dialect's name, or maillog.Auto
-	Software string         // name and version, for the window's header
+	// Again reads pieces anew of which no line became an event: an earlier release
+	// did not know their dialect, or another Format was asked for. Nothing of them
+	// is in the store.
+	Again    bool
+	Software string // name and version, for the window's header
 	Taker    Taker
 	Progress func(Progress) // may be nil
 	Log      *slog.Logger
@@ -43,6 +47,7 @@ type Importer struct {
 	CutBytes int64
 
 	pieces []store.Source          // known by now, whole
+	void   map[string]bool         // IDs of pieces that are read again
 	marks  map[string]source.Marks // of the pieces, by ID
 	parser *maillog.Parser         // of the file read before
 	last   store.Source            // the piece that it read
@@ -71,6 +76,9 @@ func (im *Importer) Import(ctx context.Context, paths []string) (*Report, error)
 	}
 	im.pieces = join(im.Known)
 	im.numbers()
+	if im.Again {
+		im.forgetVoid()
+	}
 	im.marks = make(map[string]source.Marks)
 	rep := &Report{}
 	ordered := im.order(paths)

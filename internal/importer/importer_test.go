@@ -63,7 +63,13 @@ func (s *shelf) Take(_ context.Context, file string) error {
 // run imports files into the shelf, as a process of its own would.
 func (s *shelf) run(t *testing.T, cut int64, files ...string) *Report {
 	t.Helper()
-	im := &Importer{FS: s.fs, Queue: "queue", Gateway: "mx-a", Serial: "S", Taker: s, CutBytes: cut, Log: slog.New(slog.DiscardHandler)}
+	return s.runAs(t, &Importer{CutBytes: cut}, files...)
+}
+
+// runAs is run with the importer's other settings.
+func (s *shelf) runAs(t *testing.T, im *Importer, files ...string) *Report {
+	t.Helper()
+	im.FS, im.Queue, im.Gateway, im.Serial, im.Taker, im.Log = s.fs, "queue", "mx-a", "S", s, slog.New(slog.DiscardHandler)
 	for _, k := range s.sources {
 		im.Known = append(im.Known, k)
 	}
@@ -327,6 +333,40 @@ func TestInterrupted(t *testing.T) {
 	sameEvents(t, want, got)
 	if left, err := window.OpenWindows(got.fs, "queue/mx-a"); err != nil || len(left) > 0 {
 		t.Errorf("left open: %v, %v", left, err)
+	}
+}
+
+// TestAgain: a log of which nothing was understood is read anew when that is
+// asked for, as another dialect; one that gave something is not.
+func TestAgain(t *testing.T) {
+	s := newShelf(t)
+	dir := t.TempDir()
+	strange := filepath.Join(dir, "strange.log")
+	lines := "Nov 21 21:06:25 mx-a odd[7]: 4BZk9f0Q2Vz1qz: uid=0 from=<a@example.net>\nNov 21 21:06:25 mx-a odd[7]: 4BZk9f0Q2Vz1qz: removed\n"
+	if err := os.WriteFile(strange, []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.run(t, 0, strange)
+	if len(s.events) != 0 {
+		t.Fatalf("the log is not strange: %v", s.events)
+	}
+	rep := s.run(t, 0, strange)
+	if f := rep.Files[0]; f.Duplicate != 2 || !f.Void {
+		t.Errorf("imported again: %+v; want its lines known, and void", f)
+	}
+	for range 2 {
+		s.runAs(t, &Importer{Again: true, Format: "postfix"}, strange)
+		if len(s.events) != 2 {
+			t.Errorf("%d events, want 2: %v", len(s.events), s.events)
+		}
+		for e, n := range s.events {
+			if n != 1 {
+				t.Errorf("%q came %d times", e, n)
+			}
+		}
+	}
+	if f := s.run(t, 0, strange).Files[0]; f.Duplicate != 2 || f.Void {
+		t.Errorf("imported once more: %+v; want its lines known, and no longer void", f)
 	}
 }
 

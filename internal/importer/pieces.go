@@ -101,7 +101,25 @@ func (im *Importer) find(id string) int {
 	return slices.IndexFunc(im.pieces, func(s store.Source) bool { return s.ID == id })
 }
 
-func (im *Importer) taken(id string) bool { return im.find(id) >= 0 }
+func (im *Importer) taken(id string) bool { return im.find(id) >= 0 || im.void[id] }
+
+// isVoid reports whether nothing of a known piece was understood, and nothing
+// of its file later either.
+func (im *Importer) isVoid(id string) bool {
+	p := &im.pieces[im.find(id)]
+	return p.Parsed == 0 && !slices.ContainsFunc(im.pieces, func(o store.Source) bool { return o.Name == p.Name && o.Parsed > 0 })
+}
+
+// forgetVoid leaves out the pieces that gave nothing. Their names stay taken.
+func (im *Importer) forgetVoid() {
+	im.void = make(map[string]bool)
+	im.pieces = slices.DeleteFunc(im.pieces, func(p store.Source) bool {
+		if p.Parsed == 0 {
+			im.void[p.ID] = true
+		}
+		return p.Parsed == 0
+	})
+}
 
 func (im *Importer) nameOf(id string) string {
 	if at := im.find(id); at >= 0 {

@@ -86,6 +86,7 @@ func (r *reading) line(ctx context.Context, item source.Item) error {
 		r.rep.Duplicate++
 		if r.rep.Known == "" {
 			r.rep.Known = r.im.nameOf(item.Known)
+			r.rep.Void = r.im.isVoid(item.Known)
 		}
 		if len(r.context) == contextLines {
 			r.context = slices.Delete(r.context, 0, contextLines/2)

@@ -31,8 +31,11 @@ type FileReport struct {
 	Lines       int64  // read
 	Duplicate   int64  // lines that earlier imports had taken
 	Known       string // name of the piece they were in, when there was one
-	Waiting     int64  // bytes of an unfinished last line, left for the next import
-	Cut         int64  // lines that were too long and were cut
+	// Void says that nothing of those lines was understood when they were taken:
+	// Importer.Again reads them anew.
+	Void        bool
+	Waiting     int64 // bytes of an unfinished last line, left for the next import
+	Cut         int64 // lines that were too long and were cut
 	First, Last track.Stamp
 	Stats       maillog.Stats // what the new lines were
 	Err         error         // why it could not be read, or not to its end
