@@ -232,8 +232,8 @@ func (p *Parser) Line(text string, number, offset int64, emit func(*track.Event)
 // look finds the dialect of a line by what it says. A log keeps the dialect
 // that was found until a line says for sure that it is another's.
 func (p *Parser) look(o *origin, h *Header) {
-	if o.dialect >= 0 && o.dialect == p.forced {
-		return
+	if p.forced >= 0 {
+		return // the operator has said it
 	}
 	if o.dialect >= 0 {
 		if d, ok := p.dialects[o.dialect].(sniffer); !ok || d.sniff(h) {
@@ -325,7 +325,7 @@ func (p *Parser) origin(h *Header) *origin {
 	o := &origin{name: strings.Clone(h.Host), tag: strings.Clone(h.Tag), dialect: -1}
 	o.host = p.host(o.name)
 	for i, d := range p.dialects {
-		if d.recognise(o, false) {
+		if _, filter := d.(filters); (filter || p.forced < 0) && d.recognise(o, false) {
 			o.dialect = i
 			break
 		}
