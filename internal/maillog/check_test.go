@@ -13,13 +13,13 @@ func checkEvent(t testing.TB, e *track.Event) {
 	switch {
 	case e.Kind == track.KindUnknown:
 		t.Errorf("event of no kind: %+v", e)
+	case e.Kind == track.Rejection, e.Kind == track.ConnAuthFailed:
+		if (e.MID == 0) != (e.QueueID == "") {
+			t.Errorf("%s has half a key: %+v", e.Kind, e)
+		}
 	case e.Kind.OfConnection():
 		if e.MID != 0 || e.QueueID != "" {
 			t.Errorf("%s has a message: %+v", e.Kind, e)
-		}
-	case e.Kind == track.Rejection:
-		if (e.MID == 0) != (e.QueueID == "") {
-			t.Errorf("%s has half a key: %+v", e.Kind, e)
 		}
 	default:
 		if e.MID == 0 || e.QueueID == "" || e.Value(track.MTA) == "" && !isID(e.QueueID) {

@@ -62,6 +62,9 @@ type continuer interface {
 	// more reads c.raw, the line behind one of the dialect's. ok is false when the
 	// line does not go on with it.
 	more(c *cursor) (became outcome, ok bool)
+	// within reports whether a line surely goes on with the entry before it,
+	// whatever stands in it: it is not looked at for a header of its own.
+	within(line string) bool
 }
 
 // keeper is a dialect with a state of its own.
@@ -122,7 +125,7 @@ type Parser struct {
 
 // servers are the dialects of mail servers, in the order in which they are
 // asked. What the filters beside them write is understood with each.
-func servers() []dialect { return []dialect{postfix{}} }
+func servers() []dialect { return []dialect{postfix{}, &exim{}} }
 
 // dialects returns the servers and the filters beside them.
 func dialects() []dialect { return append(servers(), filters{}) }
@@ -181,6 +184,9 @@ func (p *Parser) Line(text string, number, offset int64, emit func(*track.Event)
 	c := &p.cur
 	c.raw = text
 	h := &c.h
+	if p.within(text) && p.continued(number, offset, emit) {
+		return
+	}
 	if !p.headers.Parse(text, h) {
 		if p.continued(number, offset, emit) {
 			return
@@ -204,7 +210,7 @@ func (p *Parser) Line(text string, number, offset int64, emit func(*track.Event)
 		}
 	}
 	o := p.origin(h)
-	if h.Tag == "" || h.Level != "" {
+	if h.Tag == "" || h.Level != "" || o.dialect < 0 {
 		p.look(o, h)
 	}
 	p.last = append(p.last[:0], h.Text...)
@@ -246,6 +252,16 @@ func (p *Parser) look(o *origin, h *Header) {
 			return
 		}
 	}
+}
+
+// within reports whether a line belongs to the entry that the line before began,
+// although a stranger may have made it look like another.
+func (p *Parser) within(line string) bool {
+	if p.lastFrom == nil || p.lastFrom.dialect < 0 {
+		return false
+	}
+	d, ok := p.dialects[p.lastFrom.dialect].(continuer)
+	return ok && d.within(line)
 }
 
 // continued gives a line without a header to the dialect of the line before.

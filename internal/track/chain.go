@@ -36,8 +36,10 @@ type Fragment struct {
 // DescribeFragment returns the fragment that events, in their order, are.
 func DescribeFragment(events []Event) Fragment {
 	var f Fragment
+	born := false
 	for i := range events {
 		e := &events[i]
+		born = born || e.Kind == MessageClient || e.Kind == MessagePickup
 		if i == 0 {
 			f.MID = e.MID
 			f.Born = e.Kind == MessageClient || e.Kind == MessagePickup
@@ -60,6 +62,7 @@ func DescribeFragment(events []Event) Fragment {
 		}
 		f.LastPhase = max(f.LastPhase, phaseOf(e.Kind))
 	}
+	f.Born = f.Born || f.Lasting && born // what stands in front of the start is its own
 	return f
 }
 

@@ -55,8 +55,8 @@ func (f *folder) add(e *Event, first bool) {
 		f.held = false // only a message that is not on hold gets to the active queue
 		f.counts(e)
 	case MessageSubject:
-		if v, ok := e.Get(Subject); ok && m.Subject == "" {
-			m.Subject = v
+		if v, ok := e.Get(Subject); ok && (m.Subject == "" || m.MTA != "" && strings.HasPrefix(v, m.Subject)) {
+			m.Subject = v // or a folded one as far as it was read
 		}
 		f.envelope(e)
 	case MessageHeader, MessageFilter, MessageRedirect:
@@ -114,6 +114,9 @@ func (f *folder) frame(e *Event, first bool) {
 		default:
 			m.HeadOpen = true
 		}
+	}
+	if !first && m.HeadOpen && (e.Kind == MessageClient || e.Kind == MessagePickup) && e.Value(MTA) != "" {
+		m.HeadOpen = false // a delivery that Exim made while the client waited stands in front
 	}
 	if e.Time != 0 {
 		if m.Time == 0 || e.Time < m.Time {
@@ -308,11 +311,14 @@ func (f *folder) refused(e *Event, s Status) {
 func (f *folder) rejection(e *Event) {
 	f.m.Kind = "rejection"
 	f.end = StatusRejected
+	if e.Value(Action) == "discard" {
+		f.end = StatusDiscarded // the client was told that all is well
+	}
 	f.client(e)
 	f.sender(e)
 	if to := e.Value(Recipient); to != "" {
 		r := f.recipient(to, "", "")
-		r.Status, r.Time = StatusRejected, e.Time
+		r.Status, r.Time = f.end, e.Time
 		r.DSN, r.Response = e.Value(DSN), responseWithCode(e)
 		return
 	}
