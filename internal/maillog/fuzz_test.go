@@ -12,6 +12,9 @@ import (
 // FuzzPostfix: see fuzzDialect.
 func FuzzPostfix(f *testing.F) { fuzzDialect(f, "postfix") }
 
+// FuzzESA: see fuzzDialect.
+func FuzzESA(f *testing.F) { fuzzDialect(f, "esa") }
+
 // fuzzDialect reads any bytes as a log, in one and in two parts: no panic,
 // events that every consumer can take, lives that do not begin twice, and
 // every line counted once. The cases of the dialect are where it begins.

@@ -130,6 +130,7 @@ func servers() []dialect {
 		postfix{},
 		&exim{},
 		newSendmail(),
+		newESA(),
 	}
 }
 

@@ -20,9 +20,13 @@ func told(e *track.Event) string {
 // TestResume: a log that is read in two parts says what it says in one,
 // wherever it is cut. Only the numbers of lives may differ.
 func TestResume(t *testing.T) {
-	logs, err := filepath.Glob("testdata/postfix/*.log")
-	if err != nil {
-		t.Fatal(err)
+	var logs []string
+	for _, name := range []string{"postfix", "esa"} {
+		some, err := filepath.Glob("testdata/" + name + "/*.log")
+		if err != nil || len(some) == 0 {
+			t.Fatalf("no cases of %s: %v", name, err)
+		}
+		logs = append(logs, some...)
 	}
 	for _, path := range logs {
 		log, err := os.ReadFile(path)

@@ -14,7 +14,7 @@ func (f *folder) finish() {
 		f.end, m.Ended = StatusAborted, true
 		m.Last = max(m.Last, f.abort.Time)
 		f.reason(f.abort)
-	} else {
+	} else if f.end != StatusAborted {
 		m.KindBits &^= 1 << MessageAbort
 	}
 	f.settleNobody()

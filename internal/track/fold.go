@@ -1,6 +1,7 @@
 package track
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 )
@@ -24,7 +25,8 @@ type folder struct {
 	m        Message
 	held     bool
 	captive  bool // in a quarantine
-	replaced bool // went on as other messages: rewritten, split
+	replaced bool // went on as other messages: rewritten, split, released
+	started  bool // a line told the start of the life
 	accepted []accepted
 	nobody   bool // no recipient was accepted
 	expired  bool
@@ -71,6 +73,7 @@ func (f *folder) add(e *Event, first bool) {
 		f.reason(e)
 	case MessageReleased:
 		f.held, f.captive = false, false
+		f.link(e, -1)
 	case MessageRequeued:
 		f.held, f.requeued = false, true
 	case MessageVerdict:
@@ -82,9 +85,13 @@ func (f *folder) add(e *Event, first bool) {
 	case MessageDiscard:
 		f.refused(e, StatusDiscarded)
 	case MessageDropped:
-		f.refused(e, StatusDropped)
+		f.dropped(e)
 	case MessageAbort:
-		f.abort = e
+		if e.Value(MTA) != "" {
+			f.aborted(e)
+		} else {
+			f.abort = e
+		}
 	case MessageExpired:
 		f.sender(e)
 		f.expired = true
@@ -109,13 +116,19 @@ func (f *folder) add(e *Event, first bool) {
 // frame takes what every event has.
 func (f *folder) frame(e *Event, first bool) {
 	m := &f.m
+	lasting := e.Value(MTA) != ""
+	switch e.Kind {
+	case MessageClient, MessagePickup, Rejection, ConnAuthFailed:
+		f.started = true
+	case MessageID:
+		f.started = f.started || first && !lasting
+	}
 	if first {
 		m.MID = e.MID
-		switch e.Kind {
-		case MessageClient, MessagePickup, MessageID, Rejection, ConnAuthFailed:
-		default:
-			m.HeadOpen = true
-		}
+		m.HeadOpen = !f.started
+	} else if lasting {
+		// Its id was never another's, so that a start anywhere is that of this life.
+		m.HeadOpen = !f.started
 	}
 	if !first && m.HeadOpen && (e.Kind == MessageClient || e.Kind == MessagePickup) && e.Value(MTA) != "" {
 		m.HeadOpen = false // a delivery that Exim made while the client waited stands in front
@@ -148,6 +161,9 @@ func (f *folder) frame(e *Event, first bool) {
 	}
 	if v := e.Value(MessageIDHdr); v != "" && m.MessageID == "" {
 		m.MessageID = v
+	}
+	if v := e.Value(Direction); v != "" {
+		m.Direction = v
 	}
 	if e.Kind < 64 {
 		m.KindBits |= 1 << e.Kind
@@ -195,9 +211,6 @@ func (f *folder) pickup(e *Event) {
 	if user, ok := e.Get(User); ok {
 		f.m.Auth = &Auth{User: user, Mechanism: e.Value(Mechanism)}
 	}
-	if v := e.Value(Direction); v != "" {
-		f.m.Direction = v
-	}
 }
 
 func (f *folder) sender(e *Event) {
@@ -234,24 +247,16 @@ func (f *folder) clientOf() *Client {
 }
 
 func (f *folder) client(e *Event) {
-	c := f.clientOf()
-	if v := e.Value(ClientIP); v != "" {
-		c.IP = v
-	}
-	if v := e.Value(ClientName); v != "" {
-		c.Name = v
-	}
-	if v := e.Value(Helo); v != "" {
-		c.Helo = v
+	ip, name, helo := e.Value(ClientIP), e.Value(ClientName), e.Value(Helo)
+	if f.m.MTA == "" || ip != "" || name != "" || helo != "" {
+		c := f.clientOf()
+		c.IP, c.Name, c.Helo = cmp.Or(ip, c.IP), cmp.Or(name, c.Name), cmp.Or(helo, c.Helo)
 	}
 	if user, ok := e.Get(User); ok {
 		f.m.Auth = &Auth{User: user, Mechanism: e.Value(Mechanism)}
 	}
 	if p, ok := e.Get(TLSProtocol); ok {
 		f.m.TLS = &TLS{Protocol: p, Cipher: e.Value(TLSCipher), Trust: e.Value(TLSTrust)}
-	}
-	if v := e.Value(Direction); v != "" {
-		f.m.Direction = v
 	}
 }
 
@@ -276,7 +281,7 @@ func (f *folder) link(e *Event, rcpt int) {
 	if !ok {
 		return
 	}
-	f.replaced = f.replaced || rel == Rewritten || rel == Split
+	f.replaced = f.replaced || rel == Rewritten || rel == Split || rel == Released
 	f.m.Links = append(f.m.Links, Link{QueueID: id, Relation: rel, Time: e.Time, Rcpt: rcpt})
 }
 
@@ -308,6 +313,26 @@ func (f *folder) refused(e *Event, s Status) {
 		r.Status, r.Time = s, e.Time
 		r.DSN, r.Response = e.Value(DSN), e.Value(Response)
 	}
+}
+
+// dropped takes that a verdict or filter threw the message away, or with
+// another StatusWord (bounced) refused it for good.
+func (f *folder) dropped(e *Event) {
+	s, ok := ParseStatus(e.Value(StatusWord))
+	if !ok {
+		s = StatusDropped
+	}
+	f.refused(e, s)
+}
+
+// aborted takes what a server's own line says of a client that left. It is not
+// a conclusion; but what became of a message before that stays.
+func (f *folder) aborted(e *Event) {
+	if f.end == StatusNone {
+		f.refused(e, StatusAborted)
+	}
+	f.m.Ended = true
+	f.m.Last = max(f.m.Last, e.Time)
 }
 
 // rejection takes the one event of a rejection.

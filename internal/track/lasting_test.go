@@ -92,3 +92,75 @@ func TestFoldReplaced(t *testing.T) {
 		})
 	}
 }
+
+// TestFoldStarted: a life whose start was read anywhere has its head, however
+// its lines were ordered; without it the head is open, also where the first
+// line is one that begins lives of other servers.
+func TestFoldStarted(t *testing.T) {
+	id := lasting(2, MessageID, Attr{MessageIDHdr, "<a@x>"})
+	if m := Fold([]Event{id}); !m.HeadOpen {
+		t.Error("a Message-ID alone passes for a start")
+	}
+	verdict := lasting(1, MessageVerdict, Attr{Engine, "case"}, Attr{Verdict, "spam"})
+	made := lasting(2, MessageClient, Attr{ParentID, "16"}, Attr{ParentRel, "rewritten"})
+	m := Fold([]Event{verdict, made})
+	if m.HeadOpen || m.Client != nil || len(m.Links) != 1 {
+		t.Errorf("rewritten: %+v", m)
+	}
+}
+
+// TestFoldStated: what a server says itself of a client that left is no
+// conclusion, and a filter may bounce a message as a whole.
+func TestFoldStated(t *testing.T) {
+	start := []Event{lasting(1, MessageClient), lasting(1, MessageSender, Attr{Sender, "a@x"}), lasting(1, RecipientAccepted, Attr{RID, "0"}, Attr{Recipient, "b@y"})}
+	for _, tc := range []struct {
+		name string
+		more []Event
+		want Status
+	}{
+		{"left", []Event{lasting(2, MessageAbort, Attr{Reason, "by sender"}), lasting(2, MessageAbort)}, StatusAborted},
+		{"dropped, then told as aborted", []Event{lasting(2, MessageDropped), lasting(2, MessageAbort)}, StatusDropped},
+		{"bounced by a filter", []Event{lasting(2, MessageDropped, Attr{StatusWord, "bounced"}), lasting(2, MessageRemoved)}, StatusBounced},
+		{"released as another", []Event{lasting(2, MessageQuarantined), lasting(2, MessageRemoved), lasting(9, MessageReleased, Attr{LinkID, "18"}, Attr{LinkRelation, "released"})}, StatusExpanded},
+		{"in a quarantine to this day", []Event{lasting(2, MessageQuarantined), lasting(2, MessageRemoved)}, StatusQuarantined},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m := Fold(append(slices.Clone(start), tc.more...))
+			if m.Status != tc.want || len(m.Recipients) != 1 || m.Recipients[0].Status != tc.want || !m.Ended {
+				t.Errorf("status %s, %+v, ended %t; want %s", m.Status, m.Recipients, m.Ended, tc.want)
+			}
+		})
+	}
+}
+
+// TestFoldNumbers: a number that is told again has the later address, and a
+// line that tells both may spell the address differently.
+func TestFoldNumbers(t *testing.T) {
+	m := Fold([]Event{lasting(1, MessageClient),
+		lasting(1, RecipientAccepted, Attr{RID, "0"}, Attr{Recipient, "old@y"}), lasting(2, RecipientAccepted, Attr{RID, "0"}, Attr{Recipient, "New@y"}),
+		lasting(3, RecipientDelivery, Attr{RID, "0"}, Attr{Recipient, "new@y"}, Attr{StatusWord, "deferred"}),
+		lasting(4, RecipientDelivery, Attr{RID, "0"}, Attr{StatusWord, "delivered"}),
+		lasting(4, RecipientDelivery, Attr{RID, "7"}, Attr{Recipient, "x@y"}, Attr{StatusWord, "bounced"})})
+	if len(m.Recipients) != 2 || m.Recipients[0].Address != "New@y" || m.Recipients[0].Attempts != 2 || m.Recipients[1].Address != "x@y" || m.Recipients[1].Route != "" {
+		t.Errorf("recipients %+v", m.Recipients)
+	}
+}
+
+// TestOutcomeOfParts: a recipient that moved has the outcome of the message
+// that has it, through a chain of them; one that stayed keeps its own.
+func TestOutcomeOfParts(t *testing.T) {
+	parent := &Message{QueueID: "1", Recipients: []Rcpt{{Address: "stays@x", Status: StatusDelivered}, {Address: "moves@x", Status: StatusExpanded}, {Address: "also@x", Status: StatusExpanded}}}
+	split := &Message{QueueID: "2", Recipients: []Rcpt{{Address: "moves@x", Status: StatusBounced, Outcome: StatusBounced}}}
+	other := &Message{QueueID: "3", Recipients: []Rcpt{{Address: "ALSO@x", Status: StatusExpanded, Outcome: StatusDelivered}}}
+	parent.SetOutcomes([]Child{{Link{QueueID: "2", Relation: Split, Rcpt: -1}, split}, {Link{QueueID: "3", Relation: Split, Rcpt: -1}, other}})
+	for i, want := range []Status{StatusDelivered, StatusBounced, StatusDelivered} {
+		if got := parent.Recipients[i].Outcome; got != want {
+			t.Errorf("%s: %s, want %s", parent.Recipients[i].Address, got, want)
+		}
+	}
+	waits := &Message{QueueID: "4", Recipients: []Rcpt{{Address: "a@x", Status: StatusQuarantined}}}
+	waits.SetOutcomes([]Child{{Link{QueueID: "5", Relation: Released, Rcpt: -1}, &Message{QueueID: "5", Recipients: []Rcpt{{Address: "a@x", Status: StatusDelivered}}}}})
+	if got := waits.Recipients[0].Outcome; got != StatusDelivered {
+		t.Errorf("released: %s", got)
+	}
+}

@@ -124,6 +124,8 @@ func appliesTo(l Link, i int, r *Rcpt) bool {
 		return !r.Status.Final()
 	case Split, Rewritten:
 		return r.Status == StatusExpanded // what was delivered here did not go on
+	case Released:
+		return r.Status == StatusExpanded || r.Status == StatusQuarantined
 	}
 	return r.Status == StatusDelivered || r.Status == StatusExpanded
 }

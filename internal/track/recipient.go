@@ -87,8 +87,12 @@ type accepted struct{ rid, address string }
 // where no delivery path shows it, see settleAccepted.
 func (f *folder) accept(e *Event) {
 	a := accepted{e.Value(RID), e.Value(Recipient)}
-	for _, old := range f.accepted {
+	for i, old := range f.accepted {
 		if old == a {
+			return
+		}
+		if a.rid != "" && old.rid == a.rid {
+			f.accepted[i] = a // numbers are unique: the later line knows better
 			return
 		}
 	}
@@ -100,12 +104,15 @@ func (f *folder) accept(e *Event) {
 // the log that was not read, is told apart by that number.
 func (f *folder) path(e *Event) (address, original, route string) {
 	address, original, route = e.Value(Recipient), e.Value(Original), e.Value(Route)
-	if rid := e.Value(RID); rid != "" && address == "" {
-		route = "rid " + rid
+	if rid := e.Value(RID); rid != "" {
+		known := false
 		for _, a := range f.accepted {
-			if a.rid == rid {
-				address, route = a.address, ""
+			if a.rid == rid && (address == "" || foldEqual(a.address, address)) {
+				address, known = a.address, true
 			}
+		}
+		if !known && address == "" {
+			route = "rid " + rid
 		}
 	}
 	if original == address {
