@@ -12,6 +12,9 @@ import (
 // recipients are a stranger's to choose.
 func (e *exim) arrival(c *cursor, id, s string, fake bool) outcome {
 	sender, rest := eximWord(s)
+	if sender == "" {
+		return e.note(c, id, "")
+	}
 	f := &e.f
 	whole := false
 	for skip := 0; skip < maxHosts && !whole; skip++ {
@@ -80,7 +83,7 @@ func (e *exim) recover() {
 	f := &e.f
 	for range maxHosts {
 		_, rest, ok := strings.Cut(f.rest, " ")
-		if !ok {
+		if !ok || strings.HasPrefix(f.rest, "for ") || strings.HasPrefix(f.rest, "from <") {
 			return
 		}
 		host, helo := f.host, f.helo
@@ -282,14 +285,19 @@ func (e *exim) delivery(c *cursor, id, mark, s string) outcome {
 		return c.emit()
 	}
 	p, rest := cutPath(s, mark == "**" || mark == "==")
+	if p.address == "" {
+		return e.note(c, id, "")
+	}
 	f := &e.f
 	f.scan(rest, 0)
 	router, transport := f.reference, f.transport
+	waits := false
 	if !f.said {
 		if t, ok := strings.CutPrefix(f.rest, "routing "); ok {
 			f.rest = t
 		}
 		if t, ok := strings.CutPrefix(f.rest, "defer ("); ok {
+			waits = strings.HasPrefix(t, "-5") // ERRNO_RRETRY and its kin: nothing was tried
 			_, t, _ = strings.Cut(t, ")")
 			f.scan(t, 0)
 		}
@@ -321,6 +329,9 @@ func (e *exim) delivery(c *cursor, id, mark, s string) outcome {
 	if status == track.StatusDiscarded && mark == "*>" {
 		response = "not delivered: Exim was run with -N"
 	}
+	if waits || mark == "**" && router == "" && response == timedOut {
+		c.add(track.Action, track.Waits)
+	}
 	c.addSome(track.DSN, enhanced(response))
 	c.add(track.StatusWord, status.String())
 	c.addSome(track.Response, response)
@@ -336,10 +347,13 @@ func (e *exim) delivery(c *cursor, id, mark, s string) outcome {
 	return c.emit()
 }
 
+// timedOut is what Exim says when its retry rule for an address ends.
+const timedOut = "retry timeout exceeded"
+
 func deliveryStatus(mark, s, response string) track.Status {
 	switch mark {
 	case "**":
-		if strings.Contains(response, "retry timeout exceeded") || strings.Contains(response, "failing for a long time") ||
+		if strings.Contains(response, timedOut) || strings.Contains(response, "failing for a long time") ||
 			strings.Contains(response, "message timed out") {
 			return track.StatusExpired
 		}

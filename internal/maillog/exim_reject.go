@@ -6,8 +6,7 @@ import (
 	"waybill/internal/track"
 )
 
-// verdictWords is what a line about a client or a message says behind its
-// fields.
+// What a line about a client or a message says behind its fields.
 const (
 	wordRejected = "rejected "
 	wordTemp     = "temporarily rejected "
@@ -35,8 +34,11 @@ func (e *exim) clientFields(s string) {
 	f := &e.f
 	for skip := 0; skip < maxHosts; skip++ {
 		ok := f.scan(s, skip)
-		if f.helo == "" || ok && saidOfClient(f.rest) {
+		if ok && (f.helo == "" || saidOfClient(f.rest)) {
 			return
+		}
+		if !ok && skip > 0 {
+			break // there are no more places
 		}
 	}
 	f.scan(s, 0)
@@ -172,7 +174,7 @@ func (e *exim) remark(c *cursor, id, s string) outcome {
 		sender := f.sender
 		e.clientFields(rest)
 		f.sender, f.hasSender = sender, true
-		return e.reject(c, id, f.rest, false)
+		return e.reject(c, id, "DATA: "+f.rest, false)
 	}
 	if what, temp, ok := refusing(s); ok {
 		return e.reject(c, id, what, temp)
@@ -249,6 +251,7 @@ func (e *exim) action(c *cursor, id, s string) outcome {
 // succeeded]". What stands in brackets at the end is Exim's own.
 func (e *exim) signature(c *cursor, id, s string) outcome {
 	engine, rest, _ := strings.Cut(s, ": ")
+	engine = c.lower(engine)
 	word := ""
 	switch {
 	case strings.HasSuffix(s, "[verification succeeded]"), strings.HasPrefix(rest, "pass"):
@@ -261,7 +264,7 @@ func (e *exim) signature(c *cursor, id, s string) outcome {
 		return e.note(c, id, s)
 	}
 	c.event(track.MessageVerdict, id)
-	c.add(track.Engine, "exim "+engine)
+	c.add(track.Engine, engine)
 	c.add(track.Verdict, word)
 	c.add(track.Reason, rest)
 	return c.emit()

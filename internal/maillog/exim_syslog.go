@@ -3,6 +3,8 @@ package maillog
 import (
 	"slices"
 	"strings"
+
+	"waybill/internal/track"
 )
 
 // eximParts are lines that Exim gave to syslog in pieces, because they are long
@@ -23,15 +25,18 @@ const (
 
 // eximLine is a line in the making.
 type eximLine struct {
-	Host   string `json:"host,omitempty"`
-	Tag    string `json:"tag"`
-	PID    uint32 `json:"pid"`
-	Next   int    `json:"next"` // number of the piece that must come
-	Of     int    `json:"of"`
-	Raw    string `json:"raw"` // what stood in front of the tag
-	Text   string `json:"text"`
-	Number int64  `json:"line"`
-	Offset int64  `json:"offset"`
+	Host string `json:"host,omitempty"`
+	Tag  string `json:"tag"`
+	PID  uint32 `json:"pid"`
+	Next int    `json:"next"` // number of the piece that must come
+	Of   int    `json:"of"`
+	Raw  string `json:"raw"` // what stood in front of the tag
+
+	Time   track.Stamp `json:"time"`
+	Guess  bool        `json:"guess,omitempty"`
+	Text   string      `json:"text"`
+	Number int64       `json:"line"`
+	Offset int64       `json:"offset"`
 }
 
 // part is a piece of a line.
@@ -77,7 +82,8 @@ func (e *exim) join(c *cursor, p part) outcome {
 		if p.number != 1 {
 			return ignored // its beginning was not seen
 		}
-		l = eximLine{Host: c.o.name, Tag: c.o.tag, PID: c.h.PID, Of: p.of, Raw: strings.Clone(c.stamp()), Number: c.number, Offset: c.offset}
+		l = eximLine{Host: c.o.name, Tag: c.o.tag, PID: c.h.PID, Of: p.of, Raw: strings.Clone(c.stamp()),
+			Time: c.h.Time, Guess: c.h.Uncertain, Number: c.number, Offset: c.offset}
 	}
 	if len(l.Text)+len(p.text) < maxPartText {
 		l.Text += p.text
@@ -98,7 +104,7 @@ func (e *exim) join(c *cursor, p part) outcome {
 }
 
 // joined reads a line that was put together, as if it stood where its first
-// piece stands. Its time is that of the last.
+// piece stands.
 func (e *exim) joined(c *cursor, l *eximLine) outcome {
 	h, raw, number, offset := c.h, c.raw, c.number, c.offset
 	first, _, _ := strings.Cut(l.Text, "\n")
@@ -106,6 +112,7 @@ func (e *exim) joined(c *cursor, l *eximLine) outcome {
 	c.h.Text = head + first
 	c.h.Body = c.h.Text[len(head):]
 	c.raw = l.Raw + c.h.Text
+	c.h.Time, c.h.Uncertain = l.Time, l.Guess
 	c.number, c.offset = l.Number, l.Offset
 	became := e.whole(c, l.Text)
 	c.h, c.raw, c.number, c.offset = h, raw, number, offset

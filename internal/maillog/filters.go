@@ -65,10 +65,18 @@ func (filters) line(c *cursor) outcome {
 
 // verdict tells what an engine said of a message.
 func (c *cursor) verdict(id, engine, word, score string) {
-	c.message(track.MessageVerdict, id, c.life(id))
+	c.ofMessage(track.MessageVerdict, id)
 	c.add(track.Engine, engine)
 	c.add(track.Verdict, c.lower(word))
 	c.addSome(track.Score, score)
+}
+
+// ofMessage starts an event of a message that an engine names by its queue id.
+func (c *cursor) ofMessage(k track.Kind, id string) {
+	c.message(k, id, c.life(id))
+	if isEximID(id) {
+		c.add(track.MTA, (*exim)(nil).name())
+	}
 }
 
 // lower is strings.ToLower without garbage for the few words there are.
@@ -164,7 +172,7 @@ func (c *cursor) rspamd(body string) outcome {
 			return ignored
 		}
 		rest = rest[i+len(", qid: <"):]
-		if n := strings.IndexByte(rest, '>'); n > 0 && isID(rest[:n]) {
+		if n := strings.IndexByte(rest, '>'); n > 0 && (isID(rest[:n]) || isEximID(rest[:n])) {
 			id, rest = rest[:n], rest[n:]
 			break
 		}

@@ -103,7 +103,7 @@ func ownPID(s string) (pid uint32, rest string) {
 // the log's own server said, although t makes some of it look like a program.
 // Much of it is chosen by others, so that the first word decides.
 func ownWords(s string, t tail) bool {
-	if t.tag == "" || t.host == "" && t.pid == 0 {
+	if t.tag == "" || t.host == "" && t.pid == 0 || digits(t.tag) == t.tag {
 		return true
 	}
 	first, _, _ := strings.Cut(s, " ")

@@ -171,6 +171,10 @@ func (k Kind) Ends() bool {
 // OfConnection reports whether the event belongs to a connection, not a message.
 func (k Kind) OfConnection() bool { return k >= ConnOpen && k <= ConnNote }
 
+// Waits is the Action of a RecipientDelivery that tells of no attempt: it was not
+// time to try again, or the time is up. What the last attempt said stays.
+const Waits = "wait"
+
 // Key names a fact of an event. The numbers are part of the tracking file
 // format and never reused.
 type Key uint8
@@ -223,7 +227,7 @@ const (
 	ParentID     Key = 43 // on the start of a life: queue id of the message that this one was made from (orig_queue_id)
 	ParentRel    Key = 44 // with ParentID: the relation that this message has to its parent
 	StatusCode   Key = 45 // SMTP reply code of a rejection, "550"
-	Action       Key = 46 // what a check did: reject, hold, warn, info, redirect, discard, filter, prepend, replace, strip, bcc
+	Action       Key = 46 // what a check did: reject, defer, hold, warn, info, redirect, discard, filter, prepend, replace, strip, bcc; on RecipientDelivery see Waits
 	// MTA is the mail server whose line this is: "exim", "sendmail", "opensmtpd",
 	// "esa". It stands first, on every event of a message whose server never gives
 	// a queue id to another message (see Fragment.Lasting); Postfix, which does,

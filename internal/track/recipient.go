@@ -42,10 +42,17 @@ func (f *folder) delivery(e *Event) {
 		original = "" // Sendmail names the local user on whose behalf it delivers, here the sender
 	}
 	r := f.recipient(address, original, route)
-	if _, ended := e.Get(Action); !ended { // what was expanded or given up was not tried once more
+	action, ended := e.Get(Action)
+	if !ended { // what was expanded or given up was not tried once more
 		r.Attempts++
 	}
 	if r.Status.Final() && !status.Final() {
+		return
+	}
+	if action == Waits && r.Attempts > 0 {
+		if r.Status != status {
+			r.Status, r.Time = status, e.Time
+		}
 		return
 	}
 	response := e.Value(Response)
