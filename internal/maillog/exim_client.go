@@ -20,6 +20,11 @@ func (e *exim) bare(c *cursor, stamp, s string) outcome {
 		if saidOfClient(f.rest) || f.hostText != "" {
 			c.begin(track.ConnNote)
 			e.addClient(c)
+			if _, of, ok := strings.Cut(f.rest, " for <"); ok && strings.HasPrefix(f.rest, "sender verify ") {
+				if address, _, ok := eximBracket("<" + of); ok {
+					c.add(track.Sender, address)
+				}
+			}
 			c.addSome(track.Reason, f.rest)
 			return c.emit()
 		}

@@ -40,8 +40,20 @@ func (filters) recognise(o *origin, _ bool) bool {
 	return ok
 }
 
+// sniff knows the log that rspamd writes itself: "#1234(normal) <tag>; task; ...".
+func (filters) sniff(h *Header) bool {
+	if h.Tag != "" || h.Host != "" || h.Level != "" || len(h.Body) < 4 || h.Body[0] != '#' {
+		return false
+	}
+	n := len(digits(h.Body[1:]))
+	return n > 0 && strings.HasPrefix(h.Body[1+n:], "(") && strings.Contains(h.Body[1+n:], ") <")
+}
+
 func (filters) line(c *cursor) outcome {
 	body := c.h.Body
+	if c.o.tag == "" {
+		return c.rspamd(body)
+	}
 	switch c.o.daemon {
 	case engineAmavis:
 		return c.amavis(body)
