@@ -16,6 +16,8 @@ type exim struct {
 	entry eximEntry
 	parts eximParts
 	seen  rejections
+
+	troubles *table[troubleKey, trouble]
 }
 
 func (*exim) name() string { return "exim" }

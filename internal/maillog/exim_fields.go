@@ -223,9 +223,7 @@ func eximBracket(s string) (inner, rest string, ok bool) {
 				i = n
 			}
 		case '>':
-			if fieldEnds(s[i+1:]) {
-				return s[1:i], s[i+1:], true
-			}
+			return s[1:i], s[i+1:], fieldEnds(s[i+1:])
 		}
 	}
 	return "", s, false

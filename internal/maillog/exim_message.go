@@ -16,10 +16,11 @@ func (e *exim) arrival(c *cursor, id, s string, fake bool) outcome {
 		return e.note(c, id, "")
 	}
 	f := &e.f
-	whole := false
+	recipients, whole := "", false
 	for skip := 0; skip < maxHosts && !whole; skip++ {
-		ok := f.scan(rest, skip)
-		whole = ok && !f.said && (f.rest == "" || strings.HasPrefix(f.rest, "from <") || strings.HasPrefix(f.rest, "for "))
+		if f.scan(rest, skip) && !f.said && f.size != "" {
+			recipients, whole = e.envelope()
+		}
 		if f.helo == "" {
 			break
 		}
@@ -27,8 +28,8 @@ func (e *exim) arrival(c *cursor, id, s string, fake bool) outcome {
 	if !whole {
 		f.scan(rest, 0)
 		e.recover()
+		recipients, _ = e.envelope()
 	}
-	recipients := e.envelope()
 	client := f.host.ip != "" || f.host.name != "" || f.helo != ""
 	kind := track.MessagePickup
 	if client {
@@ -100,22 +101,33 @@ func (e *exim) recover() {
 	}
 }
 
-// envelope cuts what stands behind the fields of an arrival and returns the
-// recipients.
-func (e *exim) envelope() (recipients string) {
+// envelope reads what stands behind the fields of an arrival: "from <sender>
+// for recipient recipient". ok is false when something else is there.
+func (e *exim) envelope() (recipients string, ok bool) {
 	s := e.f.rest
-	if from, ok := strings.CutPrefix(s, "from "); ok {
-		var good bool
-		if _, s, good = eximBracket(from); !good {
-			return ""
+	if from, found := strings.CutPrefix(s, "from "); found {
+		if _, s, ok = eximBracket(from); !ok {
+			return "", false
 		}
 		s = skipBlank(s)
 	}
-	recipients, ok := strings.CutPrefix(s, "for ")
-	if !ok {
-		return ""
+	if s == "" {
+		return "", true
 	}
-	return skipBlank(recipients)
+	recipients, ok = strings.CutPrefix(s, "for ")
+	if !ok {
+		return "", false
+	}
+	recipients = skipBlank(recipients)
+	for rest := recipients; rest != ""; {
+		var to string
+		to, rest = eximWord(rest)
+		if to == "" || to[0] != '"' && strings.ContainsAny(to, "()") || to[0] == '[' {
+			return "", false // no address: all this is part of something else
+		}
+		rest = skipBlank(strings.TrimPrefix(rest, ":"))
+	}
+	return recipients, true
 }
 
 func countAddresses(s string) (n int) {
@@ -127,9 +139,35 @@ func countAddresses(s string) (n int) {
 	return n
 }
 
+// trouble is what the last attempts for a message came to, of which nothing was
+// sent to its sender yet.
+type trouble struct{ failed, deferred bool }
+
+type troubleKey struct{ host, id string }
+
+// maxTroubles bounds the messages whose troubles are known.
+const maxTroubles = 4096
+
+// troubled returns what is known of a message's troubles, nil for nothing, or
+// a new entry where that is asked for.
+func (e *exim) troubled(c *cursor, id string, make bool) *trouble {
+	if e.troubles == nil {
+		e.troubles = newTable[troubleKey, trouble](maxTroubles)
+	}
+	p := e.troubles.get(troubleKey{c.o.name, id})
+	if p == nil && make {
+		p = e.troubles.put(troubleKey{c.o.name, strings.Clone(id)})
+	}
+	if p == nil {
+		return nil
+	}
+	return &p.val
+}
+
 // relation tells what a message of Exim's own is to the one that it names. The
-// subject tells a warning of a delay, where it is logged; else an address of the
-// other message must have failed for this to be a bounce.
+// subject tells a warning of a delay, where it is logged. Else it follows from
+// what the attempts before it came to: Exim tells of addresses that failed
+// first, then of those that have to wait.
 func (e *exim) relation(c *cursor, f *eximFields) track.Relation {
 	if f.subject != "" {
 		if strings.HasPrefix(f.subject, "Warning: message ") && strings.Contains(f.subject, " delayed ") {
@@ -137,8 +175,12 @@ func (e *exim) relation(c *cursor, f *eximFields) track.Relation {
 		}
 		return track.Bounce
 	}
-	if l := c.lives.tab.m[lifeKey{c.o.host, f.reference}]; l != nil && l.val.deferred && !l.val.failed {
+	t := e.troubled(c, f.reference, false)
+	if t != nil && t.deferred && !t.failed {
 		return track.Notification
+	}
+	if t != nil {
+		t.failed = false
 	}
 	return track.Bounce
 }
@@ -181,6 +223,11 @@ func (e *exim) completed(c *cursor, id string) outcome {
 	l := c.life(id)
 	c.event(track.MessageRemoved, id)
 	c.finish(id, l)
+	if e.troubles != nil {
+		if t := e.troubles.get(troubleKey{c.o.name, id}); t != nil {
+			e.troubles.drop(t)
+		}
+	}
 	return c.emit()
 }
 
@@ -302,7 +349,6 @@ func (e *exim) delivery(c *cursor, id, mark, s string) outcome {
 			f.scan(t, 0)
 		}
 	}
-	l := c.life(id)
 	c.event(track.RecipientDelivery, id)
 	c.add(track.Recipient, p.address)
 	c.addSome(track.Original, p.original)
@@ -322,9 +368,9 @@ func (e *exim) delivery(c *cursor, id, mark, s string) outcome {
 	status := deliveryStatus(mark, s, response)
 	switch status {
 	case track.StatusDeferred:
-		l.deferred = true
+		e.troubled(c, id, true).deferred = true
 	case track.StatusBounced, track.StatusExpired:
-		l.failed = true
+		e.troubled(c, id, true).failed = true
 	}
 	if status == track.StatusDiscarded && mark == "*>" {
 		response = "not delivered: Exim was run with -N"

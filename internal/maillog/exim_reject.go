@@ -128,10 +128,7 @@ func (c *cursor) refusal(s string, temp bool) {
 // the options of ESMTP, and what Exim says behind it.
 func refusedAddress(s string) (address, why string) {
 	if s != "" && s[0] == '<' {
-		var ok bool
-		if address, why, ok = eximBracket(s); !ok {
-			return "", ""
-		}
+		address, why, _ = eximBracket(s) // options may stand right behind it
 	} else {
 		address, why = eximWord(s)
 	}

@@ -8,8 +8,9 @@ import (
 
 // Bounds of what is kept in a state.
 const (
-	maxStateTold  = 500
-	maxStateLast1 = 200
+	maxStateTold     = 500
+	maxStateTellers  = 200
+	maxStateTroubles = 100 // the notification follows at once
 )
 
 // errEximState is returned for a state that save did not make.
@@ -22,12 +23,30 @@ type eximState struct {
 	Now    *moment        `json:"now,omitempty"`
 	Before *moment        `json:"before,omitempty"`
 	Last   []eximStateSay `json:"last,omitempty"`
+
+	Troubles []eximStateTrouble `json:"troubles,omitempty"`
+}
+
+type eximStateTrouble struct {
+	Host     string `json:"host,omitempty"`
+	ID       string `json:"id"`
+	Failed   bool   `json:"failed,omitempty"`
+	Deferred bool   `json:"deferred,omitempty"`
 }
 
 type eximStateSay struct {
 	stateProc
 	Text string `json:"text"`
 }
+
+func (e *exim) skipped() {
+	e.entry.close()
+	e.parts = nil
+}
+
+// newPiece forgets the refusals of the last moment. The other log may tell of
+// the same ones, and they must get the same keys again.
+func (e *exim) newPiece() { e.seen.now, e.seen.before = moment{}, moment{} }
 
 func (e *exim) save() []byte {
 	var s eximState
@@ -42,13 +61,18 @@ func (e *exim) save() []byte {
 		s.Before = &e.seen.before
 	}
 	if t := e.seen.last; t != nil {
-		for p := t.first; p != nil && len(s.Last) < maxStateLast1; p = p.old {
+		for p := t.first; p != nil && len(s.Last) < maxStateTellers; p = p.old {
 			if p.val != "" {
 				s.Last = append(s.Last, eximStateSay{procState(p.key), p.val})
 			}
 		}
 	}
-	if s.Entry == nil && s.Parts == nil && s.Now == nil && s.Before == nil && s.Last == nil {
+	if t := e.troubles; t != nil {
+		for p := t.first; p != nil && len(s.Troubles) < maxStateTroubles; p = p.old {
+			s.Troubles = append(s.Troubles, eximStateTrouble{p.key.host, p.key.id, p.val.failed, p.val.deferred})
+		}
+	}
+	if s.Entry == nil && s.Parts == nil && s.Troubles == nil && s.Now == nil && s.Before == nil && s.Last == nil {
 		return nil
 	}
 	b, err := json.Marshal(s)
@@ -79,6 +103,16 @@ func (e *exim) load(c *cursor, b []byte) error {
 	}
 	if s.Before != nil {
 		e.seen.before = *s.Before
+	}
+	for i := len(s.Troubles) - 1; i >= 0; i-- {
+		t := s.Troubles[i]
+		if e.troubles == nil {
+			e.troubles = newTable[troubleKey, trouble](maxTroubles)
+		}
+		k := troubleKey{t.Host, t.ID}
+		if e.troubles.get(k) == nil {
+			e.troubles.put(k).val = trouble{t.Failed, t.Deferred}
+		}
 	}
 	for i := len(s.Last) - 1; i >= 0; i-- {
 		if e.seen.last == nil {

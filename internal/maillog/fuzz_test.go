@@ -12,6 +12,9 @@ import (
 // FuzzPostfix: see fuzzDialect.
 func FuzzPostfix(f *testing.F) { fuzzDialect(f, "postfix") }
 
+// FuzzExim: see fuzzDialect.
+func FuzzExim(f *testing.F) { fuzzDialect(f, "exim") }
+
 // FuzzESA: see fuzzDialect.
 func FuzzESA(f *testing.F) { fuzzDialect(f, "esa") }
 

@@ -32,8 +32,6 @@ type life struct {
 	queued     bool        // qmgr saw it
 	discard    bool        // will be thrown away when it is complete
 	ended      bool        //
-	failed     bool        // of an Exim message: an address was given up
-	deferred   bool        // of an Exim message: an address has to wait
 	end        track.Stamp // of the end
 	older      *life       // of another instance with the same queue id
 }

@@ -33,6 +33,11 @@ func (c *cursor) orphaned() {
 // log, numbered from 1 again and last written at fileTime; zero is now.
 func (p *Parser) NewPiece(fileTime time.Time) {
 	p.orphans = nil
+	for _, d := range p.dialects {
+		if b, ok := d.(breaker); ok {
+			b.newPiece()
+		}
+	}
 	if fileTime.IsZero() {
 		fileTime = time.Now()
 	}

@@ -75,6 +75,16 @@ type keeper interface {
 	load(c *cursor, b []byte) error
 }
 
+// breaker is a dialect whose state does not hold across every gap.
+type breaker interface {
+	// skipped says that lines were left out: what an entry or line in the making
+	// waits for does not come.
+	skipped()
+	// newPiece says that another piece of log begins: perhaps the next one, perhaps
+	// another log that tells of the same time.
+	newPiece()
+}
+
 // outcome says what became of a line.
 type outcome uint8
 

@@ -262,6 +262,11 @@ func readState(b []byte) (state, error) {
 // read. Lives that are open there go on under new MIDs, so that no fragment
 // has a hole: what stands in the hole is a fragment between two others.
 func (p *Parser) Skip() {
+	for _, d := range p.dialects {
+		if b, ok := d.(breaker); ok {
+			b.skipped()
+		}
+	}
 	c := &p.cur
 	before := c.lives
 	c.lives = newLives(before.next)

@@ -67,6 +67,9 @@ func known(k lifeKey, parts []part) *Known {
 	events := track.Merge(all)
 	m := &Known{Message: track.Fold(events)}
 	m.Gateway, m.Serial = k.gateway, parts[0].serial
+	if m.Kind != "" {
+		m.QueueID, m.MID = "", 0 // the key by which two logs tell one refusal
+	}
 	m.Subject = safetext.DecodeHeader(m.Subject)
 	for _, e := range events {
 		m.Texts = append(m.Texts, e.Text)

@@ -116,3 +116,44 @@ func (e Engine) rejections(t *testing.T) {
 		t.Errorf("Message = %+v, %v", m, err)
 	}
 }
+
+// rejectionsTwice: a server that writes refusals to two logs gives each the same
+// key in both. Whatever comes first, there is one row for it, and what one log
+// tells beside the line is of that row. The key is nobody's queue id.
+func (e Engine) rejectionsTwice(t *testing.T) {
+	mta := track.Attr{Key: track.MTA, Value: "exim"}
+	refusal := func(key string, mid uint64, at float64) track.Event {
+		r := Rejection("h", At(at), "203.0.113.9", "spam@x.test", "bob@ok.test")[0]
+		r.QueueID, r.MID = key, mid
+		r.Attrs = append([]track.Attr{mta}, r.Attrs...)
+		return r
+	}
+	failed := refusal("!c", 23, 3)
+	failed.Kind = track.ConnAuthFailed
+	subject := track.Event{Time: At(1), Kind: track.MessageSubject, Host: "h", QueueID: "!a", MID: 31, Line: 8, Text: "  Subject: cheap",
+		Attrs: []track.Attr{mta, {Key: track.Subject, Value: "cheap"}}}
+	failedAgain := failed
+	failedAgain.MID = 33
+	ws := []store.Window{
+		Window("main", "gw", append(simple("h", "AAAA1", 1, 0).Events, refusal("!a", 21, 1), refusal("!b", 22, 2), failed)...),
+		Window("reject", "gw", refusal("!a", 31, 1), subject, refusal("!b", 32, 2), failedAgain),
+		Window("elsewhere", "gw-2", refusal("!a", 41, 1)),
+	}
+	e.everyOrder(t, ws)
+	s, o := e.open(t, t.TempDir()), NewOracle()
+	take(t, s, o, ws...)
+	Same(t, s, o)
+	got := all(t, s, &store.Query{Rejections: true, Gateways: []string{"gw"}})
+	subjects := 0
+	for _, m := range got {
+		if m.Kind != "" && (m.QueueID != "" || m.MID != 0) {
+			t.Errorf("a key is shown: %+v", m)
+		}
+		if m.Subject == "cheap" {
+			subjects++
+		}
+	}
+	if len(got) != 4 || subjects != 1 {
+		t.Errorf("%d rows, %d with the subject; want 4 and 1: %+v", len(got), subjects, got)
+	}
+}

@@ -41,6 +41,7 @@ func Run(t *testing.T, e Engine) {
 	t.Run("relations between gateways", e.relationsBetween)
 	t.Run("late bounce", e.lateBounce)
 	t.Run("rejections", e.rejections)
+	t.Run("rejections that two logs tell", e.rejectionsTwice)
 	t.Run("search is brute force", e.searchBrute)
 	t.Run("pages", e.pages)
 	t.Run("readers while writing", e.readersWhileWriting)
