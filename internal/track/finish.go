@@ -17,9 +17,26 @@ func (f *folder) finish() {
 	} else {
 		m.KindBits &^= 1 << MessageAbort
 	}
+	f.settleNobody()
 	f.settleAccepted()
 	m.Status = f.status()
 	m.Blind = f.blind()
+}
+
+// settleNobody concludes what became of a transaction that ended without a
+// recipient, which Sendmail tells like a message: all that was named was
+// refused, or the client left.
+func (f *folder) settleNobody() {
+	m := &f.m
+	if !f.nobody || m.RecipientCount > 0 || f.queued() || f.end != StatusNone && f.end != StatusRejected {
+		return
+	}
+	m.Ended = true
+	if f.end == StatusNone && m.KindBits&(1<<RecipientReject) == 0 {
+		f.end = StatusAborted
+		return
+	}
+	f.end, m.Kind = StatusRejected, "rejection"
 }
 
 // queued reports whether a line says that the message got into the queue.
@@ -94,7 +111,7 @@ func (f *folder) status() Status {
 		}
 		seen = s
 	}
-	if !m.Ended && m.RecipientCount > 0 && f.logged() < m.RecipientCount {
+	if !m.Ended && !f.replaced && m.RecipientCount > 0 && f.logged() < m.RecipientCount {
 		rest := f.statusAlone()
 		if seen != StatusNone && seen != rest {
 			return StatusMixed

@@ -26,6 +26,7 @@ type folder struct {
 	captive  bool // in a quarantine
 	replaced bool // went on as other messages: rewritten, split
 	accepted []accepted
+	nobody   bool // no recipient was accepted
 	expired  bool
 	deleted  bool
 	requeued bool
@@ -98,6 +99,7 @@ func (f *folder) add(e *Event, first bool) {
 	case RecipientReject:
 		f.recipientReject(e)
 	case RecipientAccepted:
+		f.envelope(e)
 		f.accept(e)
 	case RecipientReply:
 		f.reply(e)
@@ -114,6 +116,9 @@ func (f *folder) frame(e *Event, first bool) {
 		default:
 			m.HeadOpen = true
 		}
+	}
+	if !first && m.HeadOpen && (e.Kind == MessageClient || e.Kind == MessagePickup) && e.Value(MTA) != "" {
+		m.HeadOpen = false // a delivery that Exim made while the client waited stands in front
 	}
 	if e.Time != 0 {
 		if m.Time == 0 || e.Time < m.Time {
@@ -176,8 +181,9 @@ func (f *folder) counts(e *Event) {
 	if n, err := strconv.ParseInt(e.Value(Size), 10, 64); err == nil && n > 0 {
 		m.Size = n
 	}
-	if n, err := strconv.Atoi(e.Value(RcptCount)); err == nil && n > m.RecipientCount {
-		m.RecipientCount = n
+	if n, err := strconv.Atoi(e.Value(RcptCount)); err == nil {
+		m.RecipientCount = max(m.RecipientCount, n)
+		f.nobody = f.nobody || n == 0
 	}
 	if v := e.Value(Subject); v != "" && m.Subject == "" {
 		m.Subject = v

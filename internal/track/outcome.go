@@ -119,8 +119,11 @@ func appliesTo(l Link, i int, r *Rcpt) bool {
 	if l.Rcpt >= 0 {
 		return l.Rcpt == i
 	}
-	if l.Relation == Requeued {
+	switch l.Relation {
+	case Requeued:
 		return !r.Status.Final()
+	case Split, Rewritten:
+		return r.Status == StatusExpanded // what was delivered here did not go on
 	}
 	return r.Status == StatusDelivered || r.Status == StatusExpanded
 }

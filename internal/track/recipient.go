@@ -34,8 +34,17 @@ func (f *folder) delivery(e *Event) {
 	if !ok {
 		status = StatusUnknown
 	}
-	r := f.recipient(f.path(e))
-	r.Attempts++
+	if f.m.Sender == nil {
+		f.sender(e)
+	}
+	address, original, route := f.path(e)
+	if e.Value(UID) != "" && f.m.Sender != nil && original == *f.m.Sender {
+		original = "" // Sendmail names the local user on whose behalf it delivers, here the sender
+	}
+	r := f.recipient(address, original, route)
+	if _, ended := e.Get(Action); !ended { // what was expanded or given up was not tried once more
+		r.Attempts++
+	}
 	if r.Status.Final() && !status.Final() {
 		return
 	}

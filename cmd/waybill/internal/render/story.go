@@ -236,7 +236,10 @@ func (s *story) events() {
 	}
 	s.heading(title)
 	var before track.Stamp
-	for _, e := range s.m.Events {
+	for i, e := range s.m.Events {
+		if i > 0 && e.Source == s.m.Events[i-1].Source && e.Text == s.m.Events[i-1].Text {
+			continue // one line told several things
+		}
 		if d := e.Time.Sub(before); before != 0 && e.Time != 0 && d > pause {
 			fmt.Fprintf(s.b, "  %s\n", s.style.Faint("⋮ "+Length(d)))
 		}
