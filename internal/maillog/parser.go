@@ -122,7 +122,7 @@ type Parser struct {
 
 // servers are the dialects of mail servers, in the order in which they are
 // asked. What the filters beside them write is understood with each.
-func servers() []dialect { return []dialect{postfix{}, newSendmail()} }
+func servers() []dialect { return []dialect{postfix{}, newSendmail(), newOpenSMTPD()} }
 
 // dialects returns the servers and the filters beside them.
 func dialects() []dialect { return append(servers(), filters{}) }
