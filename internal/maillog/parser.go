@@ -140,6 +140,7 @@ func servers() []dialect {
 		postfix{},
 		&exim{},
 		newSendmail(),
+		newOpenSMTPD(),
 		newESA(),
 	}
 }
