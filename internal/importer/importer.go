@@ -163,14 +163,19 @@ func (im *Importer) firstStamp(p string) (track.Stamp, error) {
 	h := maillog.NewHeaders(maillog.HeaderOptions{Location: im.Location, Year: im.Year, FileTime: f.ModTime})
 	var out maillog.Header
 	lines := f.Lines()
+	head := track.Stamp(0)
 	for range peekLines {
 		line, ok := lines.Next()
 		if !ok {
 			break
 		}
-		if h.Parse(line.Text, &out) && out.Time != 0 {
+		switch {
+		case !h.Parse(line.Text, &out) || out.Time == 0:
+		case !out.Head:
 			return out.Time, nil
+		case head == 0:
+			head = out.Time // the next lines say in which zone that is
 		}
 	}
-	return 0, nil // Reading it will tell what is wrong.
+	return head, nil // 0 where nothing was found: reading it will tell what is wrong.
 }

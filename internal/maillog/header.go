@@ -30,8 +30,11 @@ type Header struct {
 	// Level is what AsyncOS writes in front of its words: Info, Warning, Critical,
 	// Debug, Trace; "" in logs of others. Body begins behind it.
 	Level string
-	Body  string // what the program said, behind "tag[pid]: "
-	Text  string // from the tag on: "postfix/qmgr[12]: 4BZk: removed"
+	// Head is set on the lines of AsyncOS that stand in front of the one that
+	// states the zone of a file's stamps: their time may be off by hours.
+	Head bool
+	Body string // what the program said, behind "tag[pid]: "
+	Text string // from the tag on: "postfix/qmgr[12]: 4BZk: removed"
 }
 
 // Headers reads the headers of the lines of one source in their order. Order
@@ -58,6 +61,9 @@ type Headers struct {
 	zoneOff track.Stamp
 
 	own ownStamp
+
+	zones    map[string]*asyncZone // of appliances, by host
+	changing []*time.Location      // whose clocks change, once it was needed
 }
 
 // NewHeaders returns Headers that have read nothing yet.
@@ -84,16 +90,17 @@ func (h *Headers) SetFileTime(t time.Time) {
 func (h *Headers) forget() {
 	h.second, h.day, h.iso, h.zone = [15]byte{}, [7]byte{}, [19]byte{}, [6]byte{}
 	h.own = ownStamp{}
+	for _, z := range h.zones {
+		z.forget()
+	}
 }
 
 // Parse reads the header of line into out, all of whose fields it sets. It
 // reports false when line has no header of a known form; then nothing is
 // remembered of the line.
 func (h *Headers) Parse(line string, out *Header) bool {
-	if h.quick(line, out) {
-		return true
-	}
-	return h.slow(line, out)
+	out.Head = false
+	return h.quick(line, out) || h.quickAsync(line, out) || h.slow(line, out)
 }
 
 // quick reads "stamp host tag[pid]: body" with a stamp of the two common

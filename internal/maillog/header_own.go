@@ -11,7 +11,6 @@ import (
 //
 //	2026-11-21 20:37:12 [11271] 1xUrpg-0002vn-2z <= ...          Exim
 //	2026-11-21 20:37:12.105 +0100 1xUrpg-0002vn-2z <= ...
-//	Wed Nov 19 09:16:46 2014 Info: MID 24611490 ready ...        AsyncOS
 
 // ownStamp is the stamp of such a line as last read.
 type ownStamp struct {
@@ -108,36 +107,6 @@ func ownWords(s string, t tail) bool {
 	}
 	first, _, _ := strings.Cut(s, " ")
 	return first == "" || first[0] == '[' || eximIDLen(s) > 0 || strings.ContainsAny(first, "=(<>")
-}
-
-// asyncLevels are the levels of AsyncOS.
-func asyncLevel(word string) bool {
-	switch word {
-	case "Info", "Warning", "Critical", "Debug", "Trace":
-		return true
-	}
-	return false
-}
-
-// asyncOS finds the level that AsyncOS writes in front of its words: alone, or
-// behind the name of the log or the host ("mail_logs: Info: ...",
-// "example.com: Info: ...").
-func (out *Header) asyncOS() {
-	if out.PID != 0 || out.Tag == "" {
-		return
-	}
-	if asyncLevel(out.Tag) {
-		out.Level, out.Tag = out.Tag, ""
-		return
-	}
-	word, rest, ok := strings.Cut(out.Body, ": ")
-	if !ok || !asyncLevel(word) {
-		return
-	}
-	out.Level, out.Body = word, rest
-	if out.Host == "" && strings.Contains(out.Tag, ".") {
-		out.Host, out.Tag = out.Tag, ""
-	}
 }
 
 // eximIDLen returns the length of the Exim message id with a blank behind it

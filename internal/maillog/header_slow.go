@@ -54,10 +54,13 @@ func (h *Headers) slow(line string, out *Header) bool {
 		host, found = "", tail{text: rest}
 		found.pid, found.body = ownPID(rest)
 	}
-	out.Time, out.Uncertain = h.resolve(c, text)
 	out.Host, out.Tag, out.Level, out.PID = host, found.tag, "", found.pid
 	out.Body, out.Text = found.body, found.text
-	out.asyncOS()
+	if out.asyncOS(); out.Level != "" {
+		h.asyncTime(c, text, out)
+	} else {
+		out.Time, out.Uncertain = h.resolve(c, text)
+	}
 	return true
 }
 

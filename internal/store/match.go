@@ -51,6 +51,8 @@ func MatchTerm(t *Term, m *track.Message) bool {
 		return matchNumber(t, int64(m.MID))
 	case FieldICID:
 		return matchNumber(t, int64(m.ICID))
+	case FieldDCID:
+		return matchDCID(t, m)
 	case FieldSize:
 		return matchNumber(t, m.Size)
 	case FieldStatus:
@@ -85,6 +87,19 @@ func matchNumber(t *Term, n int64) bool {
 		return n < t.Num
 	}
 	return n == t.Num
+}
+
+// matchDCID compares the delivery connections of all recipients.
+func matchDCID(t *Term, m *track.Message) bool {
+	known := false
+	for i := range m.Recipients {
+		n := m.Recipients[i].DCID
+		known = known || n != 0
+		if n != 0 && matchNumber(t, int64(n)) {
+			return true
+		}
+	}
+	return t.Op == OpEmpty && !known
 }
 
 func matchStatus(t *Term, m *track.Message) bool {

@@ -81,7 +81,7 @@ func TestMatchTerm(t *testing.T) {
 		{"no such event", Term{Field: FieldEvent, Kind: track.MessageSender}, false},
 		{"blind", Term{Field: FieldBlind, Blind: track.BlindClient | track.BlindSubject}, true},
 		{"not blind", Term{Field: FieldBlind, Blind: track.BlindSubject}, false},
-		{"attachment is always empty", Term{Field: FieldAttachment, Op: OpEmpty}, true},
+		{"attachment is empty", Term{Field: FieldAttachment, Op: OpEmpty}, true},
 		{"user is not empty", Term{Field: FieldUser, Op: OpEmpty}, false},
 	} {
 		if got := MatchTerm(&tc.term, sample()); got != tc.want {

@@ -71,6 +71,18 @@ func Texts(m *track.Message, f Field, yield func(string) bool) {
 				return
 			}
 		}
+	case FieldAttachment:
+		for i := range m.Attachments {
+			if !one(m.Attachments[i].Name, yield) {
+				return
+			}
+		}
+	case FieldHash:
+		for i := range m.Attachments {
+			if !one(m.Attachments[i].Hash, yield) {
+				return
+			}
+		}
 	case FieldResponse:
 		if one(m.Reason, yield) {
 			eachRcpt(m, yield, rcptResponse)

@@ -168,6 +168,7 @@ func (f *folder) frame(e *Event, first bool) {
 	if v := e.Value(Direction); v != "" {
 		m.Direction = v
 	}
+	f.attachment(e.Value(Attachment), e.Value(FileHash))
 	if e.Kind < 64 {
 		m.KindBits |= 1 << e.Kind
 	}
@@ -175,6 +176,22 @@ func (f *folder) frame(e *Event, first bool) {
 	if e.Kind.Ends() && e.Kind != MessageAbort || e.Kind == MessageRequeued {
 		m.Ended = true
 	}
+}
+
+// attachment takes a file of the message. A digest belongs to the file that is
+// named with it.
+func (f *folder) attachment(name, hash string) {
+	if name == "" && hash == "" {
+		return
+	}
+	for i := range f.m.Attachments {
+		a := &f.m.Attachments[i]
+		if a.Name == name && (a.Hash == hash || a.Hash == "" || hash == "") {
+			a.Hash = cmp.Or(a.Hash, hash)
+			return
+		}
+	}
+	f.m.Attachments = append(f.m.Attachments, AttachedFile{name, hash})
 }
 
 func phaseOf(k Kind) LifePhase {

@@ -164,3 +164,15 @@ func TestOutcomeOfParts(t *testing.T) {
 		t.Errorf("released: %s", got)
 	}
 }
+
+// TestFoldFiles: files of a message and the connections of its deliveries.
+func TestFoldFiles(t *testing.T) {
+	m := Fold([]Event{lasting(1, MessageClient),
+		lasting(1, MessageHeader, Attr{Attachment, "a.pdf"}), lasting(1, MessageHeader, Attr{Attachment, "b.doc"}, Attr{FileHash, "12"}),
+		lasting(2, MessageHeader, Attr{Attachment, "a.pdf"}, Attr{FileHash, "34"}), lasting(2, MessageHeader, Attr{Attachment, "a.pdf"}, Attr{FileHash, "56"}),
+		lasting(3, RecipientDelivery, Attr{RID, "0"}, Attr{StatusWord, "deferred"}, Attr{DCID, "0"}), lasting(4, RecipientDelivery, Attr{RID, "0"}, Attr{StatusWord, "delivered"}, Attr{DCID, "90"})})
+	want := []AttachedFile{{"a.pdf", "34"}, {"b.doc", "12"}, {"a.pdf", "56"}}
+	if !slices.Equal(m.Attachments, want) || len(m.Recipients) != 1 || m.Recipients[0].DCID != 90 {
+		t.Errorf("%+v, %+v", m.Attachments, m.Recipients)
+	}
+}

@@ -29,6 +29,7 @@ type Message struct {
 	Auth           *Auth           `json:"auth,omitempty"`
 	TLS            *TLS            `json:"tls,omitempty"`
 	Verdicts       []EngineVerdict `json:"verdicts,omitempty"`
+	Attachments    []AttachedFile  `json:"attachments,omitempty"` // that the log names
 	Status         Status          `json:"status,omitzero"`
 	Reason         string          `json:"reason,omitempty"` // why it is held, rejected, discarded
 	Recipients     []Rcpt          `json:"recipients,omitempty"`
@@ -52,6 +53,13 @@ type EngineVerdict struct {
 	Engine  string `json:"engine,omitempty"`
 	Verdict string `json:"verdict"`
 	Score   string `json:"score,omitempty"`
+}
+
+// AttachedFile is a file in the message. Of an archive only its own name is
+// known.
+type AttachedFile struct {
+	Name string `json:"name,omitempty"`
+	Hash string `json:"hash,omitempty"` // digest of its content, as the log has it
 }
 
 // Client is who handed the message in.
@@ -88,6 +96,7 @@ type Rcpt struct {
 	Relay     string    `json:"relay,omitempty"`
 	RelayIP   string    `json:"relay_ip,omitempty"`
 	RelayPort int       `json:"relay_port,omitempty"`
+	DCID      uint64    `json:"dcid,omitempty"` // the gateway's number of the delivery connection, 0 when it has none
 	DSN       string    `json:"dsn,omitempty"`
 	Response  string    `json:"response,omitempty"`
 	TLS       *TLS      `json:"tls,omitempty"`

@@ -62,6 +62,7 @@ func (f *folder) delivery(e *Event) {
 	r.Status, r.Time = status, e.Time
 	r.Relay, r.RelayIP, r.DSN, r.Response = e.Value(Relay), e.Value(RelayIP), e.Value(DSN), response
 	r.RelayPort, _ = strconv.Atoi(e.Value(RelayPort)) // absent or not a port: 0, unknown
+	r.DCID, _ = strconv.ParseUint(e.Value(DCID), 10, 64)
 	r.TLS = nil
 	if p, ok := e.Get(TLSProtocol); ok {
 		r.TLS = &TLS{Protocol: p, Cipher: e.Value(TLSCipher), Trust: e.Value(TLSTrust)}

@@ -165,13 +165,29 @@ func (b *Builder) key(i int, t uint64, ord uint32) { b.keys[i] = append(b.keys[i
 func (b *Builder) keysOf(m *track.Message, ord uint32) {
 	b.number(0, store.FieldMID, m.MID, ord)
 	b.number(1, store.FieldICID, m.ICID, ord)
-	b.id(2, m.MessageID, ord)
-	b.id(3, m.QueueID, ord)
+	b.id(3, m.MessageID, ord)
+	b.id(4, m.QueueID, ord)
+	dcids := false
 	for i := range m.Recipients {
-		b.id(4, m.Recipients[i].NextID, ord)
+		b.id(5, m.Recipients[i].NextID, ord)
+		if n := m.Recipients[i].DCID; n != 0 {
+			b.number(2, store.FieldDCID, n, ord)
+			dcids = true
+		}
 	}
+	b.emptiness(store.FieldDCID, !dcids)
 	for i := range m.Links {
-		b.id(5, m.Links[i].QueueID, ord)
+		b.id(6, m.Links[i].QueueID, ord)
+	}
+}
+
+// emptiness notes whether a message has a value of a field.
+func (b *Builder) emptiness(f store.Field, empty bool) {
+	switch {
+	case sparse(f) && !empty:
+		b.enum(kindEmpty, notEmpty|uint64(f))
+	case !sparse(f) && empty:
+		b.enum(kindEmpty, uint64(f))
 	}
 }
 
@@ -205,9 +221,7 @@ func (b *Builder) text(m *track.Message, i int) {
 		return true
 	})
 	t.end()
-	if empty {
-		b.enum(kindEmpty, uint64(f))
-	}
+	b.emptiness(f, empty)
 }
 
 // value adds the values of a field that has a space.
@@ -221,9 +235,7 @@ func (b *Builder) value(m *track.Message, s space) {
 		return true
 	})
 	sb.values.end()
-	if empty {
-		b.enum(kindEmpty, uint64(f))
-	}
+	b.emptiness(f, empty)
 }
 
 // valueOf adds the value that was folded last.

@@ -174,6 +174,16 @@ func (e *evaluator) probe(s *segment, p *probe, out answer) error {
 		}
 		return nil
 	}
+	if p.except != nil {
+		with, without := e.bitset(s.n), e.bitset(s.n)
+		defer e.release(with, without)
+		if err := e.ranges(s, p.except, with); err != nil {
+			return err
+		}
+		without.fill(0, s.n)
+		without.andNot(with)
+		out.sure.or(without)
+	}
 	if err := e.ranges(s, p.sure, out.sure); err != nil {
 		return err
 	}

@@ -289,8 +289,12 @@ func drawMessage(rt *rapid.T) *track.Message {
 	for range rapid.IntRange(0, 3).Draw(rt, "rcpts") {
 		r := track.Rcpt{Address: drawAddress(rt), Original: maybe(rt, drawAddress(rt)), Response: maybe(rt, drawText(rt)),
 			Status: track.Status(rapid.IntRange(0, 6).Draw(rt, "rs")), Outcome: track.Status(rapid.IntRange(0, 6).Draw(rt, "ro")),
-			DSN: maybe(rt, "2.0.0"), Relay: rapid.SampledFrom([]string{"", "none", "mx.b.c[192.0.2.1]:25"}).Draw(rt, "relay")}
+			DSN: maybe(rt, "2.0.0"), Relay: rapid.SampledFrom([]string{"", "none", "mx.b.c[192.0.2.1]:25"}).Draw(rt, "relay"),
+			DCID: rapid.SampledFrom([]uint64{0, 1, 2, 5, 1 << 60}).Draw(rt, "dcid")}
 		m.Recipients = append(m.Recipients, r)
+	}
+	for range rapid.IntRange(0, 2).Draw(rt, "attachments") {
+		m.Attachments = append(m.Attachments, track.AttachedFile{Name: maybe(rt, drawText(rt)), Hash: maybe(rt, drawWord(rt))})
 	}
 	for range rapid.IntRange(0, 1).Draw(rt, "verdicts") {
 		m.Verdicts = append(m.Verdicts, track.EngineVerdict{Engine: "amavis", Verdict: drawWord(rt)})

@@ -22,11 +22,12 @@ const (
 	kindStatus    kind = 3  // track.Status
 	kindEvent     kind = 4  // track.Kind of an event that was seen
 	kindBlind     kind = 5  // number of the bit in track.Blind
-	kindEmpty     kind = 6  // store.Field that has no value
+	kindEmpty     kind = 6  // store.Field that has no value, see notEmpty
 	kindOverflow  kind = 7  // store.Field with a value that is not completely indexed
 	kindSize      kind = 8  // bucket, see sizeBucket
 	kindMID       kind = 9  //
 	kindICID      kind = 10 //
+	kindDCID      kind = 11 // of any recipient
 	kindMessageID kind = 16 // hash, with case
 	kindQueueID   kind = 17 // hash, with case
 	kindNext      kind = 18 // hash of Rcpt.NextID
@@ -43,7 +44,7 @@ const (
 )
 
 // keyKinds are the kinds whose terms are met in few messages.
-var keyKinds = [...]kind{kindMID, kindICID, kindMessageID, kindQueueID, kindNext, kindLink}
+var keyKinds = [...]kind{kindMID, kindICID, kindDCID, kindMessageID, kindQueueID, kindNext, kindLink}
 
 // A space is a text field whose values repeat: the index numbers its distinct
 // values, and lists of trigrams and domains hold the ranks of values. Each
@@ -63,6 +64,8 @@ const (
 	spaceTLS
 	spaceVerdict
 	spaceDirection
+	spaceAttachment
+	spaceHash
 	spaceCount
 )
 
@@ -82,7 +85,16 @@ func spaceOf(k kind) (s space, ranks bool) {
 }
 
 var spaceFields = [spaceCount]store.Field{store.FieldSender, store.FieldRecipient, store.FieldSubject, store.FieldClient, store.FieldHost,
-	store.FieldUser, store.FieldRelay, store.FieldDSN, store.FieldTLS, store.FieldVerdict, store.FieldDirection}
+	store.FieldUser, store.FieldRelay, store.FieldDSN, store.FieldTLS, store.FieldVerdict, store.FieldDirection, store.FieldAttachment, store.FieldHash}
+
+// notEmpty is added to a field in the payload of kindEmpty, for the fields that
+// few messages have: those that do have the term, instead of those that do not.
+// A segment that was written before the field was indexed has none.
+const notEmpty = 1 << 8
+
+func sparse(f store.Field) bool {
+	return f == store.FieldAttachment || f == store.FieldHash || f == store.FieldDCID
+}
 
 // textFields are the fields whose text is indexed by trigrams of each message.
 var textFields = [...]struct {

@@ -33,6 +33,7 @@ type probe struct {
 	fuzzy        bool // messages with an overflow of the field may match as well
 
 	sure, maybe []termRange // maybe comes on top of sure
+	except      []termRange // all messages match for sure but those that have one of these
 	// grams, when not nil, are trigrams of kind tri that must all occur.
 	grams []uint32
 	tri   kind
@@ -84,7 +85,7 @@ const (
 
 func (p *probe) cost() int {
 	switch {
-	case p.all:
+	case p.all || p.except != nil:
 		return costAll
 	case p.grams != nil:
 		return costText - min(len(p.grams), costText-costEnum-1)
@@ -106,12 +107,22 @@ func enumProbe(f store.Field, k kind, payload uint64) probe {
 	return probe{field: f, sure: single(term(k, payload))}
 }
 
+// emptyProbe finds the messages without a value of a field.
+func emptyProbe(f store.Field) probe {
+	if sparse(f) {
+		return probe{field: f, except: single(term(kindEmpty, notEmpty|uint64(f)))}
+	}
+	return enumProbe(f, kindEmpty, uint64(f))
+}
+
 func newProbe(t *store.Term) probe {
 	switch t.Field {
 	case store.FieldMID:
 		return numberProbe(t, kindMID)
 	case store.FieldICID:
 		return numberProbe(t, kindICID)
+	case store.FieldDCID:
+		return numberProbe(t, kindDCID)
 	case store.FieldSize:
 		return sizeProbe(t)
 	case store.FieldStatus:
@@ -158,7 +169,7 @@ func numberProbe(t *store.Term, k kind) probe {
 	n := t.Num
 	switch {
 	case t.Op == store.OpEmpty:
-		return enumProbe(t.Field, kindEmpty, uint64(t.Field))
+		return emptyProbe(t.Field)
 	case t.Op == store.OpGreater:
 		if lo := uint64(max(n, 0)) + 1; lo <= payloadMask {
 			p.sure = []termRange{{term(k, lo), term(k, payloadMask)}}
@@ -179,7 +190,7 @@ func sizeProbe(t *store.Term) probe {
 	top := term(kindSize, payloadMask)
 	switch {
 	case t.Op == store.OpEmpty:
-		return enumProbe(t.Field, kindEmpty, uint64(t.Field))
+		return emptyProbe(t.Field)
 	case t.Op == store.OpGreater:
 		p.maybe, p.sure = single(bucket), []termRange{{bucket + 1, top}}
 		if t.Num <= 0 {
@@ -218,7 +229,7 @@ func textProbe(t *store.Term) probe {
 		return never(f)
 	}
 	if t.Op == store.OpEmpty {
-		return enumProbe(f, kindEmpty, uint64(f))
+		return emptyProbe(f)
 	}
 	if t.Op == store.OpIs {
 		return exactProbe(t, sp, tri)

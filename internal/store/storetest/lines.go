@@ -75,6 +75,23 @@ func (l *Log) Deliver(at track.Stamp, to, relay string, status track.Status, res
 	return l.add(at, track.RecipientDelivery, "postfix/smtp", fmt.Sprintf("to=<%s>, relay=%s, delay=0.1, dsn=%s, status=%s (%s)", to, relay, dsn, word, response), attrs...)
 }
 
+// Attached is a line that names a file in the message, by its digest too if
+// hash is not "".
+func (l *Log) Attached(at track.Stamp, name, hash string) *Log {
+	attrs := []track.Attr{{Key: track.Attachment, Value: name}}
+	if hash != "" {
+		attrs = append(attrs, track.Attr{Key: track.FileHash, Value: hash})
+	}
+	return l.add(at, track.MessageHeader, "postfix/cleanup", "attachment "+name, attrs...)
+}
+
+// Over gives the last event the number of a delivery connection.
+func (l *Log) Over(dcid string) *Log {
+	e := &l.Events[len(l.Events)-1]
+	e.Attrs = append(e.Attrs, track.Attr{Key: track.DCID, Value: dcid})
+	return l
+}
+
 // Bounce names the message that tells the sender.
 func (l *Log) Bounce(at track.Stamp, child string) *Log {
 	return l.add(at, track.MessageChild, "postfix/bounce", "sender non-delivery notification: "+child,

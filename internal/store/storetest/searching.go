@@ -26,12 +26,18 @@ func Corpus(n int) []store.Window {
 			if j%3 > 0 {
 				l.Subject(At(at), fmt.Sprintf("Grüße Nr %d für alle %d", j, j%7))
 			}
+			if j%13 == 0 {
+				l.Attached(At(at), fmt.Sprintf("Bericht %d.PDF", j), []string{"", "ab12"}[j%2])
+			}
 			from := fmt.Sprintf("User%d@Sub%d.Src%d.test", j%17, j%3, j%5)
 			if j%11 == 0 {
 				from = ""
 			}
 			l.Sender(At(at+0.5), from, j*100, 1+j%2).
 				Deliver(At(at+1), fmt.Sprintf("rcpt%d@ok%d.test", j%23, j%4), fmt.Sprintf("mx%d.ok.test[198.51.100.%d]:25", j%3, j%9), status, fmt.Sprintf("250 reply %d", j))
+			if j%7 == 0 {
+				l.Over(fmt.Sprint(100 * (j % 30)))
+			}
 			if j%5 > 0 {
 				l.Removed(At(at + 2))
 			}
@@ -66,7 +72,8 @@ func drawQuery(t *rapid.T, n int) *store.Query {
 
 func drawTerm(t *rapid.T) store.Term {
 	f := rapid.SampledFrom([]store.Field{store.FieldSender, store.FieldRecipient, store.FieldSubject, store.FieldMessageID, store.FieldQueueID, store.FieldClient, store.FieldHost,
-		store.FieldRelay, store.FieldDSN, store.FieldResponse, store.FieldStatus, store.FieldKind, store.FieldMID, store.FieldSize, store.FieldEvent, store.FieldBlind}).Draw(t, "field")
+		store.FieldRelay, store.FieldDSN, store.FieldResponse, store.FieldStatus, store.FieldKind, store.FieldMID, store.FieldSize, store.FieldEvent, store.FieldBlind,
+		store.FieldAttachment, store.FieldHash, store.FieldDCID}).Draw(t, "field")
 	term := store.Term{Field: f}
 	switch f {
 	case store.FieldStatus:
@@ -78,7 +85,7 @@ func drawTerm(t *rapid.T) store.Term {
 	case store.FieldBlind:
 		term.Op, term.Blind = store.OpIs, rapid.SampledFrom([]track.Blind{track.BlindSubject, track.BlindRecipients}).Draw(t, "blind")
 		return term
-	case store.FieldMID, store.FieldSize:
+	case store.FieldMID, store.FieldSize, store.FieldDCID:
 		term.Op = rapid.SampledFrom([]store.Op{store.OpIs, store.OpGreater, store.OpLess, store.OpEmpty}).Draw(t, "op")
 		term.Num = rapid.Int64Range(0, 30).Draw(t, "num") * 100
 		return term
@@ -90,7 +97,7 @@ func drawTerm(t *rapid.T) store.Term {
 	}
 	term.Op = rapid.SampledFrom([]store.Op{store.OpContains, store.OpContains, store.OpIs, store.OpBegins, store.OpEmpty}).Draw(t, "op")
 	term.Text = rapid.SampledFrom([]string{"user1", "er1@sub1.src", "rcpt3@ok3.test", "ok", "a", "grüße", "nr 1", "<Id.14@Host4.test>", "<id.1", "host4.test>", "192.0.2.7", "mx1.ok",
-		"198.51.100.3", "2.0.0", "4.4.1", "reply 1", "zzz", "message", "rejection", "1eef", "01EEFF", "test", "spam@x.test"}).Draw(t, "text")
+		"198.51.100.3", "2.0.0", "4.4.1", "reply 1", "zzz", "message", "rejection", "1eef", "01EEFF", "test", "spam@x.test", "bericht", "13.pdf", "ab12"}).Draw(t, "text")
 	if (f == store.FieldSender || f == store.FieldRecipient) && rapid.Bool().Draw(t, "domain") {
 		term.Op = rapid.SampledFrom([]store.Op{store.OpDomain, store.OpSubdomain}).Draw(t, "domain op")
 		term.Text = rapid.SampledFrom([]string{"ok1.test", "test", "sub1.src1.test", "src1.test", "x.test"}).Draw(t, "domain")

@@ -97,12 +97,25 @@ func flatFields() []field {
 		{"next_id", "NEXT ID", 0, of(func(rc *track.Rcpt) string { return relative(rc.Next).ID })},
 		{"mid", "MID", 0, func(r row) string { return unsigned(r.m.MID) }},
 		{"icid", "ICID", 0, func(r row) string { return unsigned(r.m.ICID) }},
+		{"dcid", "DCID", 0, of(func(rc *track.Rcpt) string { return unsigned(rc.DCID) })},
+		{"attachments", "ATTACHMENTS", 8, attachments},
 		{"serial", "SERIAL", 0, func(r row) string { return r.m.Serial }},
 		{"host", "HOST", 8, func(r row) string { return r.m.Host }},
 		{"instance", "INSTANCE", 8, func(r row) string { return r.m.Instance }},
 		{"recipient_count", "RECIPIENTS", 0, func(r row) string { return number(int64(r.m.RecipientCount)) }},
 		{"reason", "REASON", 12, func(r row) string { return r.m.Reason }},
 	}
+}
+
+// attachments are the names of a message's files.
+func attachments(r row) string {
+	var names []string
+	for _, a := range r.m.Attachments {
+		if a.Name != "" {
+			names = append(names, a.Name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // FlatFields are the names that --fields takes with -o table, wide and csv.

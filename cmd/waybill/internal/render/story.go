@@ -81,6 +81,9 @@ func (s *story) facts() {
 		s.fact("size", fmt.Sprintf("%d bytes", m.Size))
 	}
 	s.fact("direction", m.Direction)
+	for _, a := range m.Attachments {
+		s.fact("attachment", strings.TrimSpace(a.Name+" "+a.Hash))
+	}
 	for _, v := range m.Verdicts {
 		s.fact("verdict", strings.TrimSpace(fmt.Sprintf("%s %s %s", v.Engine, v.Verdict, v.Score)))
 	}
@@ -139,6 +142,9 @@ func (s *story) recipient(rc *track.Rcpt) {
 		word += ", may have arrived all the same"
 	}
 	name := rc.Address
+	if name == "" && rc.Route != "" {
+		name = "(not named in the log, " + rc.Route + ")"
+	}
 	if rc.Original != "" && rc.Original != rc.Address {
 		name += "  (for " + rc.Original + ")"
 	}
@@ -206,6 +212,8 @@ func toChild(r track.Relation) string {
 		return "came back from a content filter as"
 	case track.Copy:
 		return "copied to"
+	case track.Split:
+		return "split off:"
 	}
 	return r.String() + " as"
 }

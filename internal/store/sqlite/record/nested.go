@@ -29,6 +29,7 @@ const (
 	rMaybe    = 16
 	rNextID   = 17
 	rPath     = 18 // number of a string that has status, DSN, relay and response, see path
+	rDCID     = 19
 )
 
 func (w *writer) rcpt(m *track.Message, r *track.Rcpt) {
@@ -69,6 +70,7 @@ func (w *writer) rcpt(m *track.Message, r *track.Rcpt) {
 	if r.RelayPort != port {
 		w.num(rPort, uint64(max(r.RelayPort, 0))+1)
 	}
+	w.num(rDCID, r.DCID)
 	w.queueID(rNextID, r.NextID)
 	w.tls(rTLS, r.TLS)
 	if r.Uncertain {
@@ -125,6 +127,8 @@ func (r *reader) rcpt(m *track.Message) track.Rcpt {
 			x.TLS = in.tls(form)
 		case rMaybe:
 			x.Uncertain = in.num(form) != 0
+		case rDCID:
+			x.DCID = in.num(form)
 		case rNextID:
 			x.NextID = in.queueID(form)
 		default:
@@ -399,6 +403,29 @@ func (r *reader) tls(form int) *track.TLS {
 		return nil
 	}
 	return &track.TLS{Protocol: p[0], Cipher: p[1], Trust: p[2]}
+}
+
+func (r *reader) attachment() track.AttachedFile {
+	in := reader{b: r.bytes(), dict: r.dict}
+	var a track.AttachedFile
+	for {
+		field, form, ok := in.next()
+		if !ok {
+			break
+		}
+		switch field {
+		case 1:
+			a.Name = in.str(form)
+		case 2:
+			a.Hash = in.str(form)
+		default:
+			in.skip(form)
+		}
+	}
+	if in.err != nil {
+		r.fail("attachment")
+	}
+	return a
 }
 
 func (r *reader) verdict() track.EngineVerdict {

@@ -67,6 +67,7 @@ const (
 	fClientIP4  = 27 // four bytes
 	fNamed      = 28
 	fMTA        = 29
+	fAttachment = 30
 )
 
 // Append appends the encoding of rec to dst. base is the time that the row id
@@ -106,6 +107,13 @@ func Append(dst []byte, rec *Record, base track.Stamp, dict Interner) []byte {
 			w.str(1, v.Engine)
 			w.str(2, v.Verdict)
 			w.str(3, v.Score)
+		})
+	}
+	for i := range m.Attachments {
+		a := &m.Attachments[i]
+		w.nested(fAttachment, func() {
+			w.str(1, a.Name)
+			w.str(2, a.Hash)
 		})
 	}
 	for i := range m.Recipients {
@@ -263,6 +271,8 @@ func Decode(b []byte, base track.Stamp, dict Dict, parts bool) (*Record, error) 
 			m.Reason = r.str(form)
 		case fVerdict:
 			m.Verdicts = append(m.Verdicts, r.verdict())
+		case fAttachment:
+			m.Attachments = append(m.Attachments, r.attachment())
 		case fRcpt:
 			r.settle(m, last)
 			m.Recipients = append(m.Recipients, r.rcpt(m))

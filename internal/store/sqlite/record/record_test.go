@@ -72,12 +72,14 @@ func anyRecord(t *rapid.T) *Record {
 		m.Auth = &track.Auth{User: draw("user"), Mechanism: draw("mech")}
 		m.TLS = &track.TLS{Protocol: "TLSv1.3", Trust: "Anonymous"}
 		m.Verdicts = []track.EngineVerdict{{Engine: draw("engine"), Verdict: draw("verdict"), Score: draw("score")}}
+		m.Attachments = []track.AttachedFile{{Name: draw("file"), Hash: draw("hash")}, {Name: "a b.pdf"}}
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "rcpts") {
 		r := track.Rcpt{Address: draw("address"), Original: draw("original"), Route: draw("route"), NextID: draw("next"), Status: track.StatusDelivered,
 			Outcome: rapid.SampledFrom([]track.Status{0, track.StatusDelivered, track.StatusBounced}).Draw(t, "outcome"),
 			Time:    rapid.SampledFrom([]track.Stamp{0, m.Last, base}).Draw(t, "time"), Attempts: rapid.IntRange(0, 3).Draw(t, "attempts"),
-			Relay: rapid.SampledFrom([]string{"", "none", "mx.a.test[192.0.2.1]:25", "x[y"}).Draw(t, "relay"), DSN: "2.0.0", Uncertain: rapid.Bool().Draw(t, "maybe")}
+			Relay: rapid.SampledFrom([]string{"", "none", "mx.a.test[192.0.2.1]:25", "x[y"}).Draw(t, "relay"), DSN: "2.0.0", Uncertain: rapid.Bool().Draw(t, "maybe"),
+			DCID: rapid.SampledFrom([]uint64{0, 1, 1 << 63}).Draw(t, "dcid")}
 		r.RelayIP, r.RelayPort = relayParts(r.Relay)
 		if rapid.Bool().Draw(t, "odd") {
 			r.RelayIP, r.RelayPort = draw("relay ip"), 7
