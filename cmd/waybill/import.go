@@ -18,18 +18,47 @@ import (
 	"waybill/internal/track"
 )
 
-// importFlags are what `waybill import` can be told.
-type importFlags struct {
-	data    string
+// logFlags say how logs are to be read.
+type logFlags struct {
+	command string // that is given as an example where one is wrong
 	gateway string
 	logTZ   string
 	year    int
 	format  string
-	again   bool
+}
+
+func (f *logFlags) add(p *program, cmd *cobra.Command) {
+	f.command, f.format = "waybill "+cmd.Name(), maillog.Auto
+	fl := cmd.Flags()
+	fl.StringVar(&f.gateway, "gateway", "", "`name` of the gateway that wrote the logs; default: the host in their lines")
+	fl.StringVar(&f.logTZ, "log-tz", "", "time `zone` of stamps that name none; default: the configuration's for the gateway, else this host's")
+	fl.IntVar(&f.year, "year", 0, "`year` of the first line, for stamps without one; default: told by the file's time and the order of lines")
+	fl.StringVar(&f.format, "format", f.format, "`dialect` of the lines: "+strings.Join(maillog.Formats(), ", "))
+	p.completeWords(cmd, "format", maillog.Formats())
+}
+
+// check finds mistakes that need no log to be seen.
+func (f *logFlags) check() error {
+	if !slices.Contains(maillog.Formats(), f.format) {
+		return usage(f.command+" --format "+maillog.Auto, "--format %s: there are %s", f.format, strings.Join(maillog.Formats(), ", "))
+	}
+	if f.gateway != "" {
+		if _, err := config.ParseGatewayName(f.gateway); err != nil {
+			return usage(f.command+" --gateway mx-a FILE...", "--gateway: %v", err)
+		}
+	}
+	return nil
+}
+
+// importFlags are what `waybill import` can be told.
+type importFlags struct {
+	data string
+	logFlags
+	again bool
 }
 
 func (p *program) importCmd() *cobra.Command {
-	f := importFlags{format: maillog.Auto}
+	var f importFlags
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
 		Short: "Take logs of a mail gateway into the store",
@@ -58,12 +87,8 @@ A file that cannot be read does not stop the others; the exit code is then 6.`,
 	fl := cmd.Flags()
 	fl.SortFlags = false
 	p.dataFlag(fl, &f.data)
-	fl.StringVar(&f.gateway, "gateway", "", "`name` of the gateway that wrote the logs; default: the host in their lines")
-	fl.StringVar(&f.logTZ, "log-tz", "", "time `zone` of stamps that name none; default: the configuration's for the gateway, else this host's")
-	fl.IntVar(&f.year, "year", 0, "`year` of the first line, for stamps without one; default: told by the file's time and the order of lines")
-	fl.StringVar(&f.format, "format", f.format, "`dialect` of the lines: "+strings.Join(maillog.Formats(), ", "))
+	f.add(p, cmd)
 	fl.BoolVar(&f.again, "again", false, "read logs anew of which nothing was understood: by an earlier release, or as another dialect")
-	p.completeWords(cmd, "format", maillog.Formats())
 	return cmd
 }
 
@@ -78,8 +103,8 @@ func lean() {
 
 func (p *program) importFiles(ctx context.Context, f importFlags, paths []string) error {
 	lean()
-	if !slices.Contains(maillog.Formats(), f.format) {
-		return usage("waybill import --format "+maillog.Auto, "--format %s: there are %s", f.format, strings.Join(maillog.Formats(), ", "))
+	if err := f.check(); err != nil {
+		return err
 	}
 	c, _, err := p.config()
 	if err != nil {
@@ -153,11 +178,7 @@ func (p *program) importFiles(ctx context.Context, f importFlags, paths []string
 // shares gives every file to a gateway.
 func (f importFlags) shares(paths []string) ([]app.Share, error) {
 	if f.gateway != "" {
-		name, err := config.ParseGatewayName(f.gateway)
-		if err != nil {
-			return nil, usage("waybill import --gateway mx-a FILE...", "--gateway: %v", err)
-		}
-		return []app.Share{{Gateway: name, Paths: paths}}, nil
+		return []app.Share{{Gateway: f.gateway, Paths: paths}}, nil
 	}
 	shares, err := app.ShareOut(paths)
 	var homeless *app.NoHostError
@@ -174,7 +195,8 @@ func (f importFlags) shares(paths []string) ([]app.Share, error) {
 	return shares, err
 }
 
-func (f importFlags) zone(c *config.Config, gateway string) (*time.Location, error) {
+// zone is that of stamps which name none in the logs of a gateway.
+func (f *logFlags) zone(c *config.Config, gateway string) (*time.Location, error) {
 	if f.logTZ == "" {
 		if z := c.LogZone(gateway); z != nil {
 			return z, nil
@@ -183,7 +205,7 @@ func (f importFlags) zone(c *config.Config, gateway string) (*time.Location, err
 	}
 	z, err := time.LoadLocation(f.logTZ)
 	if err != nil {
-		return nil, usage("waybill import --log-tz Europe/Amsterdam", "--log-tz %s: no such time zone", f.logTZ)
+		return nil, usage(f.command+" --log-tz Europe/Amsterdam", "--log-tz %s: no such time zone", f.logTZ)
 	}
 	return z, nil
 }

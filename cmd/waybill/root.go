@@ -37,7 +37,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	root := p.root()
 	root.SetArgs(keepNegations(args))
 	err := root.ExecuteContext(ctx)
-	if ctx.Err() != nil && err != nil {
+	if ctx.Err() != nil && err != nil && !errors.Is(err, errProblems) {
 		err = ctx.Err() // whatever broke on the way out, this is why
 	}
 	var f *failure
@@ -59,7 +59,8 @@ func (p *program) root() *cobra.Command {
 		Short: "Where is that message, and can I trust the answer?",
 		Long: `Waybill reads the logs of mail gateways, follows every message through them and
 answers what became of it. Each answer says what it could not see.`,
-		Example: `  waybill import /var/log/mail.log*
+		Example: `  waybill open /var/log/mail.log*
+  waybill import /var/log/mail.log*
   waybill search ann@example.com
   waybill search --from -24h --status bounced,deferred
   waybill show 4BZk9f0Q2Vz1qz`,
@@ -81,7 +82,7 @@ answers what became of it. Each answer says what it could not see.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(cmd.CommandPath()+" --help", "%s", flagWords(cmd, err))
 	})
-	root.AddCommand(p.importCmd(), p.searchCmd(), p.showCmd(), p.windowCmd(), p.dbCmd(), p.configCmd(),
+	root.AddCommand(p.openCmd(), p.importCmd(), p.searchCmd(), p.showCmd(), p.windowCmd(), p.dbCmd(), p.configCmd(),
 		p.completionCmd(), p.manCmd(), p.versionCmd())
 	root.SetUsageTemplate(usageTemplate)
 	return root

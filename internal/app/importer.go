@@ -16,6 +16,7 @@ import (
 	"waybill/internal/importer"
 	"waybill/internal/safefs"
 	"waybill/internal/search"
+	"waybill/internal/source"
 	"waybill/internal/store/sqlite"
 	"waybill/internal/trackerd"
 )
@@ -120,7 +121,14 @@ type ImportOptions struct {
 	Format   string         // a dialect's name, or maillog.Auto
 	Again    bool           // read logs anew of which nothing was understood
 	Progress func(importer.Progress)
+	// Soon makes the first lines searchable soon, for a little more work.
+	Soon bool
+	// Open opens a log; nil is source.Open.
+	Open func(path string) (*source.File, error)
 }
+
+// soonBytes is how much text is searchable first when somebody waits for it.
+const soonBytes = 1 << 20
 
 // Import reads the files and returns when all that is good of them is durable
 // and searchable. Files that cannot be read are told in the report; the error
@@ -138,7 +146,10 @@ func (im *Importer) Import(ctx context.Context, o ImportOptions, paths []string)
 	i := &importer.Importer{
 		FS: im.root, Queue: queueDir, Gateway: o.Gateway, Serial: serial, Known: known,
 		Location: o.Zone, Year: o.Year, Format: o.Format, Again: o.Again, Software: im.Software,
-		Taker: feed, Progress: o.Progress, Log: im.log,
+		Taker: feed, Progress: o.Progress, Log: im.log, Open: o.Open,
+	}
+	if o.Soon {
+		i.FirstBytes = soonBytes
 	}
 	rep, err := i.Import(ctx, paths)
 	res, feedErr := feed.finish()

@@ -45,11 +45,7 @@ func (c *cutter) line(ctx context.Context, l source.Line) error {
 	}
 	c.pass(l)
 	c.text += l.End - l.Offset
-	limit := c.im.CutBytes
-	if limit == 0 {
-		limit = defaultCutBytes
-	}
-	if c.text >= limit {
+	if c.text >= c.im.limit() {
 		return c.cut(ctx)
 	}
 	return nil
@@ -138,6 +134,7 @@ func (c *cutter) cut(ctx context.Context) error {
 		return err
 	}
 	c.w = nil
+	c.im.cuts++
 	c.im.learn(c.part)
 	c.next()
 	return c.im.Taker.Take(ctx, sealed.Path)

@@ -45,6 +45,11 @@ type Importer struct {
 	// CutBytes is how much text of lines a window holds at most; 0 stands for
 	// a size that keeps memory low and the number of windows small.
 	CutBytes int64
+	// FirstBytes, if not 0, is that of the first window; each next one may hold
+	// twice as much, up to CutBytes. It makes the first lines searchable soon.
+	FirstBytes int64
+	// Open opens a log; nil is source.Open.
+	Open func(path string) (*source.File, error)
 
 	pieces []store.Source          // known by now, whole
 	void   map[string]bool         // IDs of pieces that are read again
@@ -54,6 +59,7 @@ type Importer struct {
 	mid    uint64
 	icid   uint64
 	lines  int64
+	cuts   int // windows so far
 	file   int
 	files  int
 }
@@ -97,6 +103,25 @@ func (im *Importer) Import(ctx context.Context, paths []string) (*Report, error)
 		rep.Files = append(rep.Files, fr)
 	}
 	return rep, nil
+}
+
+func (im *Importer) open(path string) (*source.File, error) {
+	if im.Open != nil {
+		return im.Open(path)
+	}
+	return source.Open(path)
+}
+
+// limit is how much text the next window may hold.
+func (im *Importer) limit() int64 {
+	limit := im.CutBytes
+	if limit == 0 {
+		limit = defaultCutBytes
+	}
+	if first := im.FirstBytes; first > 0 {
+		limit = min(limit, first<<min(im.cuts, 20))
+	}
+	return limit
 }
 
 // clean removes the windows that an import left open when it was interrupted:
@@ -155,7 +180,7 @@ func (im *Importer) order(paths []string) []candidate {
 const peekLines = 100
 
 func (im *Importer) firstStamp(p string) (track.Stamp, error) {
-	f, err := source.Open(p)
+	f, err := im.open(p)
 	if err != nil {
 		return 0, err
 	}

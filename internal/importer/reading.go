@@ -39,7 +39,7 @@ type reading struct {
 // run reads the file. What it returns as *source.Error concerns the file
 // alone.
 func (r *reading) run(ctx context.Context, p string) (err error) {
-	r.file, err = source.Open(p)
+	r.file, err = r.im.open(p)
 	if err != nil {
 		return err
 	}

@@ -33,16 +33,32 @@ type File struct {
 // Open opens the log at path; "-" is standard input. Errors are *Error.
 func Open(path string) (*File, error) {
 	if path == "-" {
-		f, err := New("-", os.Stdin, time.Time{})
-		if err != nil {
-			return nil, err
-		}
-		f.Name, f.prompt = "stdin", true
-		return f, nil
+		return NewPipe(os.Stdin)
 	}
+	return openFile(path, 0)
+}
+
+// NewPipe reads a log from standard input, or what stands for it: lines are
+// handed on as they come.
+func NewPipe(r io.Reader) (*File, error) {
+	f, err := New("-", r, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	f.Name, f.prompt = "stdin", true
+	return f, nil
+}
+
+// Peek opens the first bytes of the log at path, as they are stored, to see
+// what it is. Where that cuts compressed data short, Lines.Err says so behind
+// the lines that could be read.
+func Peek(path string, bytes int64) (*File, error) { return openFile(path, bytes) }
+
+// openFile opens a file, or its first limit bytes; 0 is no limit.
+func openFile(path string, limit int64) (*File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, openError(path, err)
+		return nil, Unreadable(path, err)
 	}
 	switch mode := info.Mode(); {
 	case mode.IsDir():
@@ -55,9 +71,13 @@ func Open(path string) (*File, error) {
 	}
 	o, err := os.Open(path)
 	if err != nil {
-		return nil, openError(path, err)
+		return nil, Unreadable(path, err)
 	}
-	f, err := New(path, o, info.ModTime())
+	var r io.Reader = o
+	if limit > 0 {
+		r = io.LimitReader(o, limit)
+	}
+	f, err := New(path, r, info.ModTime())
 	if err != nil {
 		o.Close() // The error that matters is the other one.
 		return nil, err
@@ -72,7 +92,8 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
-func openError(path string, err error) *Error {
+// Unreadable explains what the system said when path could not be read.
+func Unreadable(path string, err error) *Error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
 		err = pe.Err // the path is told already
@@ -105,7 +126,7 @@ func New(path string, r io.Reader, modTime time.Time) (*File, error) {
 		if errors.Is(err, io.EOF) {
 			return nil, &Error{Op: "read", Path: path, Err: ErrEmpty}
 		}
-		return nil, openError(path, err)
+		return nil, Unreadable(path, err)
 	}
 	if err := f.decode(b); err != nil {
 		return nil, f.damage(err)
