@@ -120,6 +120,9 @@ func (l *Lines) limit(buf []byte, from int) []byte {
 	return append(buf[:from], buf[end:]...)
 }
 
+// more lets Next go on behind the end, for a log that has grown since.
+func (l *Lines) more() { l.err = nil }
+
 // Err returns why reading ended early, nil at the end of the source.
 func (l *Lines) Err() error {
 	if errors.Is(l.err, io.EOF) {

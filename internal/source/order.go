@@ -20,10 +20,16 @@ func ByAge(a, b string) int {
 // age is what a name says of its place in a rotated set.
 type age struct {
 	stem   string // the name without rotation and compression
-	class  int    // dated, numbered, current
+	class  int    // dated, numbered or current
 	date   string
 	number int
 }
+
+const (
+	dated = iota
+	numbered
+	current
+)
 
 func rotation(path string) age {
 	dir, name := filepath.Split(path)
@@ -42,19 +48,19 @@ func rotation(path string) age {
 			a := age{stem: dir + name[:start-1] + name[end:]}
 			switch {
 			case len(digits) >= 8:
-				a.date = digits
+				a.date, a.class = digits, dated
 				return a
 			case end == len(name) && len(digits) <= 5:
 				for i := range len(digits) {
 					a.number = a.number*10 - int(digits[i]-'0')
 				}
-				a.class = 1
+				a.class = numbered
 				return a
 			}
 		}
 		end = min(start, end-1)
 	}
-	return age{stem: dir + name, class: 2}
+	return age{stem: dir + name, class: current}
 }
 
 func isDigit(b byte) bool { return b-'0' < 10 }
