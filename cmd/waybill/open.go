@@ -26,6 +26,7 @@ type openFlags struct {
 	data      string
 	port      int
 	noBrowser bool
+	follow    bool
 	zone      string
 	logFlags
 }
@@ -60,6 +61,7 @@ command that brings them to your own machine is printed.`,
 	fl.SortFlags = false
 	fl.StringVar(&f.data, "data", "", "keep what was read in this `directory`; default: a temporary one")
 	fl.IntVar(&f.port, "port", app.DefaultPort, "`port` of 127.0.0.1 for the pages; without this flag the next one if it is taken")
+	fl.BoolVar(&f.follow, "follow", false, "keep reading what is written to the logs, through rotation")
 	fl.BoolVar(&f.noBrowser, "no-browser", false, "open no browser, only print the link")
 	fl.StringVar(&f.zone, "tz", "", "time `zone` of the pages, such as Europe/Amsterdam or UTC; default: this host's")
 	f.logFlags.add(p, cmd)
@@ -168,32 +170,81 @@ type opening struct {
 	s     *app.Session
 	found *app.Found
 	clock render.Clock
+
+	follower *app.Follower // nil when nothing is followed
 }
 
-func (v *opening) run(ctx context.Context) error {
+func (v *opening) run(ctx context.Context) (err error) {
+	read := v.found.Logs
+	o := app.ReadOptions{Year: v.f.year, Format: v.f.format}
+	if v.f.follow {
+		if v.follower, err = v.s.Follow(o, v.found.Logs); errors.Is(err, app.ErrNothingToFollow) {
+			return usage(v.f.command+" --follow /var/log/mail.log", "--follow: %v", app.ErrNothingToFollow)
+		}
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, v.follower.Close()) }()
+		read = app.Files(read) // a pipe is followed from its beginning
+	}
 	r := &reporter{out: v.p.out, quiet: true, verbose: v.p.verbose > 0, clock: v.clock}
 	v.recognised(r)
 	link := v.s.Start()
 	v.links(r, link)
-	if err := v.read(ctx, r); err != nil {
+	if err := v.read(ctx, r, o, read); err != nil {
 		return err
 	}
-	if f := r.mistaken(); f != nil {
+	if f := r.mistaken(); f != nil && v.follower == nil {
 		printFailure(v.p.err, f)
 		return errProblems
 	}
-	if v.p.err.TTY && !v.p.quiet {
-		fmt.Fprintln(v.p.err, v.p.err.Style.Faint("Ctrl-C ends it"))
-	}
-	select {
-	case <-ctx.Done():
-	case err := <-v.s.Server.Failed():
-		return fmt.Errorf("serve pages: %w", err)
+	if err := v.serve(ctx, r); err != nil {
+		return err
 	}
 	if r.problems() || len(v.found.Errs) > 0 {
 		return errProblems
 	}
 	return nil
+}
+
+// serve answers, and follows the logs where that was asked for, until ctx ends.
+func (v *opening) serve(ctx context.Context, r *reporter) error {
+	ctx, stop := context.WithCancel(ctx)
+	var followed chan error // what following ended with; nil when nothing is followed
+	if v.follower != nil {
+		if !v.p.quiet {
+			r.row("following", "%s", strings.Join(v.follower.Paths(), ", "))
+		}
+		followed = make(chan error, 1)
+		go func() {
+			defer close(followed)
+			followed <- v.follower.Run(ctx)
+		}()
+	}
+	defer func() {
+		stop()
+		if followed != nil {
+			for range followed { // it writes to the store until it has ended
+			}
+		}
+	}()
+	if v.p.err.TTY && !v.p.quiet {
+		fmt.Fprintln(v.p.err, v.p.err.Style.Faint("Ctrl-C ends it"))
+	}
+	waiting := followed
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-v.s.Server.Failed():
+			return fmt.Errorf("serve pages: %w", err)
+		case err := <-waiting:
+			if err != nil {
+				return fmt.Errorf("follow the logs: %w", err)
+			}
+			waiting = nil // pipes have ended; what they brought can still be searched
+		}
+	}
 }
 
 // recognised says what the logs are, a line for each kind of each gateway.
@@ -291,10 +342,10 @@ func self(env func(string) (string, bool)) string {
 }
 
 // read reads the logs and says what they brought.
-func (v *opening) read(ctx context.Context, r *reporter) error {
+func (v *opening) read(ctx context.Context, r *reporter, o app.ReadOptions, logs []app.Log) error {
 	begin := v.p.now()
 	bar := newProgress(v.p.err, v.p.now)
-	o := app.ReadOptions{Year: v.f.year, Format: v.f.format, Each: func(l *app.Log, rep *importer.Report) {
+	o.Each = func(l *app.Log, rep *importer.Report) {
 		bar.end()
 		r.add(l.Gateway, rep)
 		for i := range rep.Files {
@@ -306,16 +357,16 @@ func (v *opening) read(ctx context.Context, r *reporter) error {
 				r.strange(f)
 			}
 		}
-	}}
+	}
 	if !v.p.quiet {
 		o.Progress = bar.update
 	}
-	err := v.s.Read(ctx, o, v.found.Logs)
+	err := v.s.Read(ctx, o, logs)
 	bar.end()
 	if err != nil {
 		return err
 	}
-	if v.p.quiet {
+	if v.p.quiet || len(logs) == 0 {
 		return nil
 	}
 	r.row("reading", "%s", strings.Join([]string{count(int(r.lines), "line", "lines"), count(r.added, "message", "messages"),

@@ -134,22 +134,11 @@ const soonBytes = 1 << 20
 // and searchable. Files that cannot be read are told in the report; the error
 // is one that ended the import, and the report then says how far it came.
 func (im *Importer) Import(ctx context.Context, o ImportOptions, paths []string) (*importer.Report, error) {
-	known, err := im.db.Sources(ctx, o.Gateway)
-	if err != nil {
-		return nil, fmt.Errorf("look up earlier imports: %w", err)
-	}
-	serial, err := im.serial(ctx, o.Gateway)
-	if err != nil {
-		return nil, err
-	}
 	feed := startFeed(ctx, im.parser)
-	i := &importer.Importer{
-		FS: im.root, Queue: queueDir, Gateway: o.Gateway, Serial: serial, Known: known,
-		Location: o.Zone, Year: o.Year, Format: o.Format, Again: o.Again, Software: im.Software,
-		Taker: feed, Progress: o.Progress, Log: im.log, Open: o.Open,
-	}
-	if o.Soon {
-		i.FirstBytes = soonBytes
+	i, err := im.reader(ctx, o, feed)
+	if err != nil {
+		_, ferr := feed.finish()
+		return nil, errors.Join(err, ferr)
 	}
 	rep, err := i.Import(ctx, paths)
 	res, feedErr := feed.finish()
@@ -160,6 +149,44 @@ func (im *Importer) Import(ctx context.Context, o ImportOptions, paths []string)
 		err = feedErr // the importer only passes it on
 	}
 	return rep, err
+}
+
+// reader makes what reads logs of one gateway.
+func (im *Importer) reader(ctx context.Context, o ImportOptions, taker importer.Taker) (*importer.Importer, error) {
+	known, err := im.db.Sources(ctx, o.Gateway)
+	if err != nil {
+		return nil, fmt.Errorf("look up earlier imports: %w", err)
+	}
+	serial, err := im.serial(ctx, o.Gateway)
+	if err != nil {
+		return nil, err
+	}
+	i := &importer.Importer{
+		FS: im.root, Queue: queueDir, Gateway: o.Gateway, Serial: serial, Known: known,
+		Location: o.Zone, Year: o.Year, Format: o.Format, Again: o.Again, Software: im.Software,
+		Taker: taker, Progress: o.Progress, Log: im.log, Open: o.Open,
+	}
+	if o.Soon {
+		i.FirstBytes = soonBytes
+	}
+	return i, nil
+}
+
+// live prepares for the lines of logs of one gateway that are being written.
+func (im *Importer) live(ctx context.Context, o ImportOptions) (*importer.Live, error) {
+	i, err := im.reader(ctx, o, direct{im.parser})
+	if err != nil {
+		return nil, err
+	}
+	return i.Live()
+}
+
+// direct brings each window to the store at once.
+type direct struct{ parser *trackerd.Parser }
+
+func (d direct) Take(ctx context.Context, file string) error {
+	_, err := d.parser.Take(ctx, file)
+	return err
 }
 
 // serial is the gateway's, made up when its name is seen first.

@@ -46,12 +46,13 @@ type Session struct {
 	gate *web.Gate
 	temp *tempDir
 	log  *slog.Logger
+	now  func() time.Time
 	text atomic.Pointer[string] // how far reading is; nil when it is done
 }
 
 // NewSession opens everything. It starts nothing: see Start.
 func NewSession(ctx context.Context, o SessionOptions) (*Session, error) {
-	s := &Session{Dir: o.Data, log: o.Log}
+	s := &Session{Dir: o.Data, log: o.Log, now: o.Now}
 	if err := s.open(ctx, o); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}

@@ -70,22 +70,10 @@ const defaultCutBytes = 16 << 20
 // read does not stop the others: its error is in the report. The error that
 // Import returns is one that ends everything: the disk, the store, ctx.
 func (im *Importer) Import(ctx context.Context, paths []string) (*Report, error) {
-	if _, err := maillog.New(maillog.Options{Format: im.Format}); err != nil {
+	dir, err := im.prepare()
+	if err != nil {
 		return nil, err
 	}
-	dir := path.Join(im.Queue, im.Gateway)
-	if err := im.FS.MkdirAll(dir); err != nil {
-		return nil, fmt.Errorf("make the incoming queue: %w", err)
-	}
-	if err := im.clean(dir); err != nil {
-		return nil, err
-	}
-	im.pieces = join(im.Known)
-	im.numbers()
-	if im.Again {
-		im.forgetVoid()
-	}
-	im.marks = make(map[string]source.Marks)
 	rep := &Report{}
 	ordered := im.order(paths)
 	im.files = len(ordered)
@@ -103,6 +91,27 @@ func (im *Importer) Import(ctx context.Context, paths []string) (*Report, error)
 		rep.Files = append(rep.Files, fr)
 	}
 	return rep, nil
+}
+
+// prepare makes ready for reading and returns the directory of the queue.
+func (im *Importer) prepare() (string, error) {
+	if _, err := maillog.New(maillog.Options{Format: im.Format}); err != nil {
+		return "", err
+	}
+	dir := path.Join(im.Queue, im.Gateway)
+	if err := im.FS.MkdirAll(dir); err != nil {
+		return "", fmt.Errorf("make the incoming queue: %w", err)
+	}
+	if err := im.clean(dir); err != nil {
+		return "", err
+	}
+	im.pieces = join(im.Known)
+	im.numbers()
+	if im.Again {
+		im.forgetVoid()
+	}
+	im.marks = make(map[string]source.Marks)
+	return dir, nil
 }
 
 func (im *Importer) open(path string) (*source.File, error) {
@@ -185,7 +194,7 @@ func (im *Importer) firstStamp(p string) (track.Stamp, error) {
 		return 0, err
 	}
 	defer f.Close()
-	h := maillog.NewHeaders(maillog.HeaderOptions{Location: im.Location, Year: im.Year, FileTime: f.ModTime})
+	h := im.headers(f.ModTime)
 	var out maillog.Header
 	lines := f.Lines()
 	head := track.Stamp(0)
@@ -203,4 +212,17 @@ func (im *Importer) firstStamp(p string) (track.Stamp, error) {
 		}
 	}
 	return head, nil // 0 where nothing was found: reading it will tell what is wrong.
+}
+
+// stampOf is the time of a line, 0 when it tells none.
+func (im *Importer) stampOf(line string, fileTime time.Time) track.Stamp {
+	var out maillog.Header
+	if !im.headers(fileTime).Parse(line, &out) {
+		return 0
+	}
+	return out.Time
+}
+
+func (im *Importer) headers(fileTime time.Time) *maillog.Headers {
+	return maillog.NewHeaders(maillog.HeaderOptions{Location: im.Location, Year: im.Year, FileTime: fileTime})
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"waybill/internal/maillog"
 	"waybill/internal/source"
 	"waybill/internal/store"
 	"waybill/internal/track"
@@ -30,10 +31,12 @@ type reading struct {
 	rep   *FileReport
 
 	file    *source.File
+	path    string
+	modTime time.Time
 	matcher *source.Matcher
-	cut     *cutter       // nil until the first new line
-	context []source.Item // the last known lines before a new one
-
+	parser  *maillog.Parser // of the piece before this one, to be used if not nil
+	cut     *cutter         // nil until the first new line
+	context []source.Item   // the last known lines before a new one
 }
 
 // run reads the file. What it returns as *source.Error concerns the file
@@ -44,6 +47,7 @@ func (r *reading) run(ctx context.Context, p string) (err error) {
 		return err
 	}
 	defer r.file.Close()
+	r.path, r.modTime = r.file.Path, r.file.ModTime
 	r.rep.Compression = r.file.Compression
 	lines := r.file.Lines()
 	known, err := r.im.known()
@@ -113,19 +117,21 @@ func (r *reading) begin(item source.Item) error {
 	c := &cutter{im: r.im, dir: r.dir, marks: r.matcher.Marks}
 	var err error
 	if k := r.im.grown(r.matcher.Grown(), item.Number); k != nil {
-		c.part = store.Source{ID: k.ID, Gateway: r.im.Gateway, Name: r.file.Path, From: k.To, To: k.To, Lines: k.Lines}
+		c.part = store.Source{ID: k.ID, Gateway: r.im.Gateway, Name: r.path, From: k.To, To: k.To, Lines: k.Lines}
 		c.lines, c.last = k.Lines, k.Last
 		r.context = nil
-		if c.parser, err = r.im.newParser(r.file.ModTime); err != nil {
+		if c.parser, err = r.im.newParser(r.modTime); err != nil {
 			return err
 		}
 		r.im.resume(c.parser, k)
 	} else {
-		c.part = store.Source{ID: source.PieceID(item.Text, r.im.taken), Gateway: r.im.Gateway, Name: r.file.Path}
-		if c.parser, err = r.im.parserFor(r.first, r.file.ModTime, r.context); err != nil {
-			return err
+		c.part = store.Source{ID: source.PieceID(item.Text, r.im.taken), Gateway: r.im.Gateway, Name: r.path}
+		if c.parser = r.parser; c.parser == nil {
+			if c.parser, err = r.im.parserFor(r.first, r.modTime, r.context); err != nil {
+				return err
+			}
 		}
-		c.parser.NewPiece(r.file.ModTime)
+		c.parser.NewPiece(r.modTime)
 	}
 	c.base = c.parser.Stats()
 	c.start = c.base

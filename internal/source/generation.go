@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -57,6 +58,10 @@ func (g *Generation) Lines() int64 { return g.lines.Number() }
 // Rotated reports whether the log goes on in a newer generation.
 func (g *Generation) Rotated() bool { return g.retired() }
 
+// Next returns the next line that is there by now. It is for who wants to read
+// the beginning of a log otherwise than with Poll, which goes on behind it.
+func (g *Generation) Next() (Line, bool) { return g.lines.Next() }
+
 // drain delivers what is there. The error is that of take.
 func (g *Generation) drain(now time.Time, take func(*Generation, Line) error) error {
 	g.lines.more()
@@ -91,29 +96,33 @@ func (g *Generation) Read(p []byte) (int, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, Unreadable(g.Path, err)
 	}
-	// Only now is it sure of what file the bytes are.
+	// The bytes may be of several contents: a file can be truncated and written
+	// between two steps of one read. They count when now the first and the last
+	// ones, these among them, stand where they were found.
+	was := *g
+	g.note(p[:n])
 	intact, verr := g.intact(g.file)
+	if verr == nil && intact {
+		return n, err
+	}
+	g.head, g.last, g.pos = was.head, was.last, was.pos
 	if verr != nil {
 		return 0, Unreadable(g.Path, verr)
 	}
-	if !intact {
-		g.broken = true
-		return 0, io.EOF
-	}
-	g.note(p[:n])
-	return n, err
+	g.broken = true
+	return 0, io.EOF
 }
 
-// note takes bytes that follow what was read.
+// note takes bytes that follow what was read. It leaves the slices as they were
+// to whoever has them.
 func (g *Generation) note(b []byte) {
 	if room := headBytes - len(g.head); room > 0 {
-		g.head = append(g.head, b[:min(room, len(b))]...)
+		g.head = append(slices.Clip(g.head), b[:min(room, len(b))]...)
 	}
-	if len(b) >= headBytes {
-		g.last = append(g.last[:0], b[len(b)-headBytes:]...)
-	} else {
-		g.last = append(g.last, b...)
-		g.last = append(g.last[:0], g.last[max(0, len(g.last)-headBytes):]...)
+	if len(b) > 0 {
+		from := max(0, len(b)-headBytes)
+		last := append(slices.Clip(g.last), b[from:]...)
+		g.last = last[max(0, len(last)-headBytes):]
 	}
 	g.pos += int64(len(b))
 }

@@ -169,8 +169,12 @@ func (m *Matcher) Grown() string {
 	return m.known[m.grown].ID
 }
 
-// Marks are those of the lines that Next has returned.
+// Marks are those of the lines that Next has returned, and of those behind.
 func (m *Matcher) Marks() Marks { return m.marker.Marks() }
+
+// Extend takes a line that was written behind the last one that Next returned.
+// It is new: nobody can have taken it before.
+func (m *Matcher) Extend(line string) { m.marker.Add(line) }
 
 // readAhead fills the ring. It is called for many lines at once: one by one
 // costs more.

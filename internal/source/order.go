@@ -3,6 +3,7 @@ package source
 import (
 	"cmp"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -15,6 +16,19 @@ func ByAge(a, b string) int {
 	return cmp.Or(
 		cmp.Compare(x.stem, y.stem), cmp.Compare(x.class, y.class),
 		cmp.Compare(x.number, y.number), cmp.Compare(x.date, y.date), cmp.Compare(a, b))
+}
+
+// Newest returns, of each rotated set among paths, the one that is written to:
+// the log itself, else the youngest of those that rotation left.
+func Newest(paths []string) []string {
+	sorted := slices.SortedFunc(slices.Values(paths), ByAge)
+	var out []string
+	for i, p := range sorted {
+		if i+1 == len(sorted) || rotation(sorted[i+1]).stem != rotation(p).stem {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // age is what a name says of its place in a rotated set.

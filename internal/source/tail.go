@@ -114,6 +114,10 @@ func (t *Tail) Poll(take func(*Generation, Line) error) error {
 	return bad // after so many rotations at once the next Poll goes on
 }
 
+// Current is the generation at the path, nil when there is none. Its Next may
+// be used before the first Poll.
+func (t *Tail) Current() *Generation { return t.current() }
+
 // current is the generation at the path, nil when there was none yet.
 func (t *Tail) current() *Generation {
 	if n := len(t.gens); n > 0 && !t.gens[n-1].retired() {
