@@ -15,10 +15,10 @@ import (
 const negation = "\x00"
 
 // keepNegations lets `waybill search sender:ann -status:delivered` mean what it
-// says: behind "search", a dash in front of a field's name and a colon is the
+// says: behind "search" or "tail", a dash in front of a field's name and a colon is the
 // query's "not", which no flag looks like.
 func keepNegations(args []string) []string {
-	at := slices.Index(args, "search")
+	at := slices.IndexFunc(args, func(a string) bool { return a == "search" || a == "tail" })
 	if at < 0 {
 		return args
 	}
@@ -39,7 +39,7 @@ func queryText(words []string) string {
 // flagWords turns pflag's complaint into one that says how to go on.
 func flagWords(cmd *cobra.Command, err error) string {
 	text := strings.ReplaceAll(err.Error(), negation, "")
-	if cmd.Name() == "search" && strings.Contains(text, "shorthand") {
+	if (cmd.Name() == "search" || cmd.Name() == "tail") && strings.Contains(text, "shorthand") {
 		text += "; write -- in front of query words that begin with a dash"
 	}
 	return text
