@@ -123,6 +123,9 @@ type ImportOptions struct {
 	Progress func(importer.Progress)
 	// Soon makes the first lines searchable soon, for a little more work.
 	Soon bool
+	// Before are logs that are imported later although they go before, the nearest
+	// first.
+	Before []string
 	// Open opens a log; nil is source.Open.
 	Open func(path string) (*source.File, error)
 }
@@ -164,7 +167,7 @@ func (im *Importer) reader(ctx context.Context, o ImportOptions, taker importer.
 	i := &importer.Importer{
 		FS: im.root, Queue: queueDir, Gateway: o.Gateway, Serial: serial, Known: known,
 		Location: o.Zone, Year: o.Year, Format: o.Format, Again: o.Again, Software: im.Software,
-		Taker: taker, Progress: o.Progress, Log: im.log, Open: o.Open,
+		Taker: taker, Progress: o.Progress, Log: im.log, Open: o.Open, Before: o.Before,
 	}
 	if o.Soon {
 		i.FirstBytes = soonBytes

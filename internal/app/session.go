@@ -154,7 +154,7 @@ func (s *Session) Read(ctx context.Context, o ReadOptions, logs []Log) error {
 		l := &logs[i]
 		text := fmt.Sprintf("%d of %d files read", i, len(logs))
 		s.text.Store(&text)
-		im := ImportOptions{Gateway: l.Gateway, Zone: l.Zone, Year: o.Year, Format: o.Format, Soon: i == 0}
+		im := ImportOptions{Gateway: l.Gateway, Zone: l.Zone, Year: o.Year, Format: o.Format, Soon: i == 0, Before: before(logs, i)}
 		if o.Progress != nil {
 			im.Progress = func(at importer.Progress) {
 				at.File, at.Files, at.Lines = i+1, len(logs), at.Lines+lines
@@ -190,4 +190,16 @@ func (s *Session) Read(ctx context.Context, o ReadOptions, logs []Log) error {
 		}
 	}
 	return nil
+}
+
+// before are the paths of the logs that go before one in time and are read
+// after it, as far as their names and their gateway tell.
+func before(logs []Log, i int) []string {
+	var out []string
+	for j := i + 1; j < len(logs); j++ {
+		if l := &logs[j]; l.Gateway == logs[i].Gateway && l.info != nil && source.SameSet(l.Path, logs[i].Path) {
+			out = append(out, l.Path)
+		}
+	}
+	return out
 }

@@ -48,6 +48,9 @@ type Importer struct {
 	// FirstBytes, if not 0, is that of the first window; each next one may hold
 	// twice as much, up to CutBytes. It makes the first lines searchable soon.
 	FirstBytes int64
+	// Before are the paths of the logs that go before the first one and will be
+	// imported later, the nearest first. Their ends tell which connections are open.
+	Before []string
 	// Open opens a log; nil is source.Open.
 	Open func(path string) (*source.File, error)
 

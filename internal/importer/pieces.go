@@ -158,7 +158,8 @@ func (im *Importer) newParser(fileTime time.Time) (*maillog.Parser, error) {
 
 // parserFor returns the parser for a piece that begins at first: the one that
 // has read the piece before it in this import, one that goes on from the state
-// at the end of the piece before it in an earlier import, or a new one.
+// at the end of the piece before it, in an earlier import or in the logs Before,
+// or a new one.
 func (im *Importer) parserFor(first track.Stamp, fileTime time.Time, before []source.Item) (*maillog.Parser, error) {
 	overlaps := len(before) > 0 && before[len(before)-1].Known == im.last.ID
 	if im.parser != nil && (overlaps || follows(&im.last, first)) {
@@ -167,6 +168,13 @@ func (im *Importer) parserFor(first track.Stamp, fileTime time.Time, before []so
 	p, err := im.newParser(fileTime)
 	if err != nil || im.Year != 0 {
 		return p, err
+	}
+	// What stands before is nearer than any piece that only fits by its time.
+	if state := im.prime(im.Before, first); state != nil {
+		if err := p.Resume(state); err != nil {
+			im.Log.Warn("Reading on without the connections that were open", "path", im.Before[0], "err", err)
+		}
+		return p, nil
 	}
 	best := -1
 	for i := range im.pieces {

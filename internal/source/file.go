@@ -54,6 +54,31 @@ func NewPipe(r io.Reader) (*File, error) {
 // the lines that could be read.
 func Peek(path string, bytes int64) (*File, error) { return openFile(path, bytes) }
 
+// endBytes is how much OpenEnd reads of a file that is not compressed.
+const endBytes = 4 << 20
+
+// OpenEnd opens the end of a log; it may begin within a line. What is compressed
+// is opened as a whole: there is no other way to its end.
+func OpenEnd(path string) (*File, error) {
+	f, err := Open(path)
+	if err != nil || f.Compression != "" || f.Size <= endBytes {
+		return f, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, Unreadable(path, err)
+	}
+	o, err := os.Open(path)
+	if err != nil {
+		return nil, Unreadable(path, err)
+	}
+	e, err := New(path, io.NewSectionReader(o, f.Size-endBytes, endBytes), f.ModTime)
+	if err != nil {
+		return nil, errors.Join(err, o.Close())
+	}
+	e.closers = append(e.closers, o.Close)
+	return e, nil
+}
+
 // openFile opens a file, or its first limit bytes; 0 is no limit.
 func openFile(path string, limit int64) (*File, error) {
 	info, err := os.Stat(path)

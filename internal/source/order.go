@@ -31,6 +31,10 @@ func Newest(paths []string) []string {
 	return out
 }
 
+// SameSet reports whether two names are those of one log and what rotation left
+// of it.
+func SameSet(a, b string) bool { return rotation(a).stem == rotation(b).stem }
+
 // age is what a name says of its place in a rotated set.
 type age struct {
 	stem   string // the name without rotation and compression
