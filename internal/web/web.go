@@ -1,0 +1,89 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"waybill/internal/search"
+	"waybill/internal/store"
+	"waybill/internal/track"
+)
+
+// Data is what pages are made of.
+type Data interface {
+	// Find runs a search and collects its messages.
+	Find(ctx context.Context, r search.Request) (*search.Answer, error)
+	// Message returns a message with its relations, store.ErrNotFound if there is
+	// none of this id.
+	Message(ctx context.Context, id string) (*track.Message, error)
+	// Events returns the events of a message in their order.
+	Events(ctx context.Context, id string) ([]track.EventView, error)
+	// Gateways lists the gateways that can be searched.
+	Gateways(ctx context.Context) ([]store.Gateway, error)
+}
+
+// Options say what a site shows and how.
+type Options struct {
+	Data Data
+	// Zone is that of all times on the pages and of time words; nil is UTC.
+	Zone *time.Location
+	// BasePath is the path below which the site is mounted, such as "/waybill";
+	// "" is the root. Requests carry it.
+	BasePath string
+	// Now is the clock of time presets; nil is time.Now.
+	Now func() time.Time
+	// Log takes what went wrong while a page was made; nil discards it. Queries
+	// and addresses are not logged.
+	Log *slog.Logger
+	// Timeout bounds the making of a page; 0 is ten seconds. A search that runs
+	// into it shows what was found until then, and says so.
+	Timeout time.Duration
+	// Progress tells of an import that is still running: "3 of 6 files". Pages
+	// show it until done. It is called for every page, so it must be quick, and
+	// from several goroutines. nil: nothing is being imported.
+	Progress func() (text string, done bool)
+	// DataDir is the data directory as the command line needs it to answer the
+	// same question, "" where it finds it by itself.
+	DataDir string
+}
+
+// site is a set of pages over one Data.
+type site struct {
+	Options
+}
+
+const defaultTimeout = 10 * time.Second
+
+// New makes the site. It starts nothing; everything that can be wrong with the
+// pages themselves is found here.
+func New(o Options) (http.Handler, error) {
+	if o.Data == nil {
+		return nil, errors.New("web: no data to show")
+	}
+	if o.BasePath != "" && (!strings.HasPrefix(o.BasePath, "/") || strings.HasSuffix(o.BasePath, "/")) {
+		return nil, fmt.Errorf("web: base path %q: it begins with a slash and does not end with one", o.BasePath)
+	}
+	if o.Zone == nil {
+		o.Zone = time.UTC
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Timeout == 0 {
+		o.Timeout = defaultTimeout
+	}
+	s := &site{Options: o}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+o.BasePath+"/{$}", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, s.BasePath+"/search", http.StatusSeeOther)
+	})
+	return mux, nil
+}
