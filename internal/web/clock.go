@@ -55,7 +55,7 @@ func length(d time.Duration) string {
 	return fmt.Sprintf("%d d %d h", int(d.Hours())/24, int(d.Hours())%24)
 }
 
-// bytes is a size with two or three digits, in steps of 1024 as in queries.
+// bytesWords is a size with two or three digits, in steps of 1024 as in queries.
 func bytesWords(n int64) string {
 	if n < 1000 {
 		return fmt.Sprintf("%d B", n)
