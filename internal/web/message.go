@@ -136,7 +136,7 @@ func (s *site) otherwise(w http.ResponseWriter, r *http.Request, id string) erro
 
 func (s *site) messageView(m *track.Message, events []track.EventView) messageView {
 	v := messageView{
-		Kind: "Message", Name: m.QueueID, Sentence: search.Sentence(m, s.Zone), Status: viewOf(search.Outcome(m)),
+		Kind: "Message", Name: m.QueueID, Sentence: search.Sentence(m, s.Zone), Status: statusOf(m),
 		Unsure: m.Uncertain, HeadOpen: m.HeadOpen, Time: s.moment(m.Time, "2 Jan 2006 15:04:05 -07:00"),
 		Facts: s.facts(m), Like: s.like(m), Command: s.command("show", m.ID), All: s.command("show", m.ID),
 	}
@@ -281,7 +281,11 @@ func (s *site) facts(m *track.Message) []factView {
 		add("TLS", value(m.TLS.Protocol, search.FieldTLS), value(m.TLS.Cipher, search.FieldTLS), valueView{Text: m.TLS.Trust})
 	}
 	if m.Size > 0 {
-		add("Size", valueView{Text: bytesWords(m.Size), URL: s.find(search.FieldSize, fmt.Sprint(m.Size)), Note: fmt.Sprintf("%d bytes", m.Size)})
+		size := valueView{Text: bytesWords(m.Size), URL: s.find(search.FieldSize, fmt.Sprint(m.Size))}
+		if m.Size >= 1000 {
+			size.Note = fmt.Sprintf("%d bytes", m.Size)
+		}
+		add("Size", size)
 	}
 	add("Direction", value(m.Direction, search.FieldDirection))
 	for _, e := range m.Verdicts {

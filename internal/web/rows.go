@@ -118,37 +118,38 @@ func (s *site) row(m *track.Message, q search.Query) rowView {
 	if m.Size > 0 {
 		r.Size, r.SizeExact = bytesWords(m.Size), fmt.Sprintf("%d bytes", m.Size)
 	}
-	r.status(m)
+	r.Status = statusOf(m)
 	r.StatusAnd = s.pivot(q, search.FieldStatus, r.Status.Word)
 	r.Label = r.label()
 	return r
 }
 
-// status is the gravest outcome of the message, how many share it, and of what
+// statusOf is the gravest outcome of a message, how many share it, and of what
 // waits how often it was tried.
-func (r *rowView) status(m *track.Message) {
+func statusOf(m *track.Message) statusView {
 	worst, n, all := search.Gravest(m)
-	r.Status = viewOf(worst)
+	v := viewOf(worst)
 	if n != all {
-		r.Status.Share = fmt.Sprintf("%d/%d", n, all)
+		v.Share = fmt.Sprintf("%d/%d", n, all)
 	}
-	r.Status.Title = safetext.Of(m.Reason).Short(maxCell).String()
+	v.Title = safetext.Of(m.Reason).Short(maxCell).String()
 	for i := range m.Recipients {
 		rc := &m.Recipients[i]
 		if rc.Outcome != worst && rc.Status != worst {
 			continue
 		}
-		if rc.Response != "" && r.Status.Title == "" {
-			r.Status.Title = safetext.Of(rc.Response).Short(maxCell).String()
+		if rc.Response != "" && v.Title == "" {
+			v.Title = safetext.Of(rc.Response).Short(maxCell).String()
 		}
 		if rc.Attempts > 1 && worst == track.StatusDeferred {
-			r.Status.Note = fmt.Sprintf("%d×", rc.Attempts)
+			v.Note = fmt.Sprintf("%d×", rc.Attempts)
 		}
 		if rc.Uncertain {
-			r.Status.Note = "may have arrived"
+			v.Note = "may have arrived"
 		}
-		return
+		return v
 	}
+	return v
 }
 
 // label names the message for who hears the page: where its link stands alone

@@ -63,10 +63,16 @@ func (s *site) steps(events []track.EventView) (out []stepView, more int) {
 		g.last = max(g.last, e.Time)
 		g.events = append(g.events, e)
 	}
+	layout := "15:04:05"
+	for _, e := range events {
+		if e.Time%1e6 != 0 { // the log has a finer clock
+			layout = "15:04:05.000"
+		}
+	}
 	tries := make(map[string]int)
 	day := ""
 	for i, g := range groups {
-		step := stepView{Time: s.moment(g.first, "15:04:05.999"), Items: s.items(g.events, tries), Tone: calm}
+		step := stepView{Time: s.moment(g.first, layout), Items: items(g.events, tries)}
 		if g.first != 0 {
 			if d := s.day(g.first); d != day {
 				step.Day, day = d, d
@@ -78,11 +84,7 @@ func (s *site) steps(events []track.EventView) (out []stepView, more int) {
 			wait := g.first.Sub(groups[i-1].last)
 			step.Wait, step.Long = length(wait), drawn(wait)
 		}
-		for _, it := range step.Items {
-			if it.Status != nil {
-				step.Tone = it.Status.Tone
-			}
-		}
+		step.Tone = tone(step.Items)
 		out = append(out, step)
 	}
 	out = fold(out)
@@ -90,6 +92,21 @@ func (s *site) steps(events []track.EventView) (out []stepView, more int) {
 		out, more = out[:maxSteps], len(out)-maxSteps
 	}
 	return out, more
+}
+
+// tone is that of the worst attempt.
+func tone(items []itemView) string {
+	worst := calm
+	for _, it := range items {
+		if it.Status == nil {
+			continue
+		}
+		switch t := it.Status.Tone; {
+		case t == bad, worst == calm, worst == good && t == warn:
+			worst = t
+		}
+	}
+	return worst
 }
 
 // drawn is how long a wait is drawn: longer where it is, but a day still fits.
@@ -109,7 +126,7 @@ func drawn(d time.Duration) int {
 
 // items tells what happened in one moment. Attempts that ended alike are one
 // item, and so are kinds that repeat.
-func (s *site) items(events []track.EventView, tries map[string]int) []itemView {
+func items(events []track.EventView, tries map[string]int) []itemView {
 	var out []itemView
 	at := make(map[string]int)
 	names := make(map[string][]string)
@@ -133,12 +150,10 @@ func (s *site) items(events []track.EventView, tries map[string]int) []itemView 
 		} else if out[i].Try != try {
 			out[i].Try = ""
 		}
-		if e.Recipient != "" {
+		if strings.HasPrefix(e.Kind, "recipient.") || e.Kind == track.Rejection.String() {
 			names[key] = append(names[key], e.Recipient)
-		} else if ok && out[i].Words != "" {
-			names[key] = append(names[key], "")
+			out[i].Whom = whom(names[key])
 		}
-		out[i].Whom = whom(names[key])
 	}
 	return out
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
@@ -134,7 +135,17 @@ func View(tab context.Context, width, height int64, dark bool) error {
 // Picture is what a tab shows, as PNG; whole is all of the page, beyond what
 // fits the view.
 func Picture(tab context.Context, whole bool) ([]byte, error) {
-	res, err := chromedp.Call(tab, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatPng, CaptureBeyondViewport: &whole})
+	params := page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatPng}
+	if whole {
+		m, err := chromedp.Call(tab, page.GetLayoutMetrics, cdp.Empty{})
+		if err != nil {
+			return nil, fmt.Errorf("measure the page: %w", err)
+		}
+		size := m.CSSContentSize
+		params.CaptureBeyondViewport = &whole
+		params.Clip = &page.Viewport{Width: size.Width, Height: size.Height, Scale: 1}
+	}
+	res, err := chromedp.Call(tab, page.CaptureScreenshot, params)
 	if err != nil {
 		return nil, fmt.Errorf("take a picture: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/chromedp/chromedp"
@@ -19,9 +20,10 @@ import (
 
 func main() {
 	out := flag.String("o", "docs/img", "write the pictures into this `directory`")
+	only := flag.String("only", "", "with -all, only pictures whose name has this `text`")
 	all := flag.Bool("all", false, "every page, width and scheme, for those who work on them")
 	flag.Parse()
-	if err := run(*out, *all); err != nil {
+	if err := run(*out, *all, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "shots:", err)
 		os.Exit(1)
 	}
@@ -36,7 +38,7 @@ type shot struct {
 	dark   bool
 }
 
-func run(out string, all bool) error {
+func run(out string, all bool, only string) error {
 	program := rig.Chromium()
 	if program == "" {
 		return fmt.Errorf("chromium is not installed: apt-get install chromium")
@@ -53,7 +55,8 @@ func run(out string, all bool) error {
 		{Gateway: "mx-b", Year: 2026, Files: []string{"examples/mail-inner.log.gz"}},
 	}
 	if all {
-		logs = append(logs, rig.Logs{Gateway: "mx-h", Files: []string{"test/browser/testdata/hostile.log"}})
+		logs = append(logs, rig.Logs{Gateway: "mx-h", Files: []string{"test/browser/testdata/hostile.log"}},
+			rig.Logs{Gateway: "mx-w", Files: []string{"internal/web/testdata/mail.log"}})
 	}
 	data := filepath.Join(dir, "data")
 	if err := rig.Import(ctx, data, logs...); err != nil {
@@ -81,6 +84,9 @@ func run(out string, all bool) error {
 	}
 	defer end()
 	for _, s := range shots {
+		if !strings.Contains(s.name, only) {
+			continue
+		}
 		png, err := take(tab, server.URL, s)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
@@ -114,9 +120,9 @@ func choose(ctx context.Context, site *rig.Site, all bool) ([]shot, error) {
 		}, nil
 	}
 	var out []shot
-	pages := map[string]string{"all": "/search", "found": found, "empty": empty, "fault": "/search?q=sender%3Aann+sendr%3Abob+x", "bounced": story, "lost": "/m/none",
+	pages := map[string]string{"all": "/search", "found": found, "empty": empty, "fault": "/search?q=sender%3Aann+sendr%3Abob+x", "bounced": story, "lost": "/m/none", "gap": "/search?q=sender%3Acarol+subject%3Ainvoice+after%3A2026-11-19",
 		"fieldfault": "/search?from=whenever&client=nobody", "hostile": "/search?q=gateway%3Amx-h"}
-	for name, query := range map[string]string{"deferred": "status:deferred", "many": "recipient:a recipient:b", "rejected": "kind:rejection", "hostile-m": "gateway:mx-h subject:script", "child": "sender:<>"} {
+	for name, query := range map[string]string{"deferred": "status:deferred", "rejected": "kind:rejection", "hostile-m": "gateway:mx-h subject:script", "child": "sender:<>"} {
 		if url, err := message(query); err == nil {
 			pages[name] = url
 		} else {
@@ -137,6 +143,10 @@ func choose(ctx context.Context, site *rig.Site, all bool) ([]shot, error) {
 	return out, nil
 }
 
+// overflow lists what stands out of the page to the right.
+const overflow = `document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("body *")]
+	.filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + "." + e.className + " " + e.getBoundingClientRect().right).slice(0, 8)`
+
 func take(tab context.Context, base string, s shot) ([]byte, error) {
 	height := s.height
 	if height == 0 {
@@ -147,6 +157,13 @@ func take(tab context.Context, base string, s shot) ([]byte, error) {
 	}
 	if err := chromedp.Do(tab, chromedp.Navigate(base+s.url)); err != nil {
 		return nil, err
+	}
+	wide, err := chromedp.Run(tab, chromedp.Evaluate[[]string](overflow))
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range wide {
+		fmt.Fprintf(os.Stderr, "%s is wider than the page: %s\n", s.name, w)
 	}
 	return rig.Picture(tab, s.height == 0)
 }
