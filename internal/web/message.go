@@ -28,7 +28,7 @@ type messageView struct {
 	Name       string // queue id, or what else there is to call it
 	Sentence   string
 	Status     statusView
-	Uncertain  bool // a delivery may have arrived although the log does not say so
+	Long       bool // the sentence is
 	Unsure     bool // the time is not sure
 	HeadOpen   bool
 	Time       moment
@@ -140,6 +140,7 @@ func (s *site) messageView(m *track.Message, events []track.EventView) messageVi
 		Unsure: m.Uncertain, HeadOpen: m.HeadOpen, Time: s.moment(m.Time, "2 Jan 2006 15:04:05 -07:00"),
 		Facts: s.facts(m), Like: s.like(m), Command: s.command("show", m.ID), All: s.command("show", m.ID),
 	}
+	v.Long = len(v.Sentence) > 280
 	if m.Kind == "rejection" {
 		v.Kind = "Rejection"
 	}
@@ -148,12 +149,10 @@ func (s *site) messageView(m *track.Message, events []track.EventView) messageVi
 	}
 	v.Name = safetext.Of(v.Name).Short(60).String()
 	for i := range m.Recipients {
-		if m.Recipients[i].Uncertain {
-			v.Uncertain = true
+		if i == maxRecipients {
+			break
 		}
-		if i < maxRecipients {
-			v.Recipients = append(v.Recipients, s.recipient(&m.Recipients[i]))
-		}
+		v.Recipients = append(v.Recipients, s.recipient(&m.Recipients[i]))
 	}
 	v.MoreRcpts = len(m.Recipients) - len(v.Recipients)
 	switch n := m.RecipientCount; {

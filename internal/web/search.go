@@ -29,6 +29,7 @@ type answerView struct {
 	Tone     string // good, warn, or calm for "not found, and that is sure"
 	Symbol   string
 	Headline string
+	Doubts   string   // of an empty answer, what it could not see
 	Details  []string // where it was looked, what was not seen
 	Coverage coverageView
 	Days     []dayView
@@ -124,6 +125,9 @@ func (s *site) answer(a *search.Answer, asked *asked) *answerView {
 	parts := a.Parts()
 	v := &answerView{Headline: parts[0], Details: parts[1:], Tone: good, Symbol: "✓", Count: len(a.Messages), Days: s.days(a),
 		Empty: a.Found == 0 && !a.Paged}
+	if v.Empty {
+		v.Headline, v.Doubts, _ = strings.Cut(v.Headline, ": ")
+	}
 	switch {
 	case a.Doubtful():
 		v.Tone, v.Symbol = warn, "▲"
