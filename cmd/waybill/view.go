@@ -86,7 +86,7 @@ func (v *view) writer(out, chatter *term.Stream, a *search.Answer) (render.Write
 // an empty one can tell beside it.
 func (v *view) head(out *term.Stream, a *search.Answer) {
 	mark := ""
-	if a.Coverage.TimedOut || len(a.Coverage.Gaps) > 0 || len(a.Coverage.Blind) > 0 || a.Verdict() == search.CannotTell {
+	if a.Doubtful() {
 		mark = "▲ "
 	}
 	for i, line := range render.Wrap(mark+a.Line(), out.Width, "  ") {

@@ -171,3 +171,8 @@ func (q Query) Add(field Field, value string, not bool) Query {
 	}
 	return Query{Terms: append(slices.Clone(q.Terms), t)}
 }
+
+// Word returns the query with a bare word more.
+func (q Query) Word(text string) Query {
+	return Query{Terms: append(slices.Clone(q.Terms), Term{Op: store.OpContains, Value: text})}
+}

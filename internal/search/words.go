@@ -11,7 +11,10 @@ import (
 
 // Line is the answer in one line for people: what was found, where it was
 // looked for, and what could not be seen.
-func (a *Answer) Line() string {
+func (a *Answer) Line() string { return strings.Join(a.Parts(), " · ") }
+
+// Parts is Line in its parts: what was found, where, and when, the doubts last.
+func (a *Answer) Parts() []string {
 	parts := []string{a.headline()}
 	if len(a.Gateways) > 0 {
 		parts = append(parts, "searched "+names(a.Gateways, 5))
@@ -24,7 +27,7 @@ func (a *Answer) Line() string {
 			parts = append(parts, "incomplete: "+strings.Join(doubts, "; "))
 		}
 	}
-	return strings.Join(parts, " · ")
+	return parts
 }
 
 func (a *Answer) headline() string {

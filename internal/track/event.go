@@ -59,6 +59,13 @@ func (e *Event) Value(k Key) string {
 	return v
 }
 
+// View is the event as it is shown; source names the place of its line.
+func (e *Event) View(source string) EventView {
+	v := EventView{Time: e.Time, Kind: e.Kind.String(), Text: e.Text, Source: source, Recipient: e.Value(Recipient)}
+	v.Status, _ = ParseStatus(e.Value(StatusWord)) // of most lines there is none
+	return v
+}
+
 // Kind says what an event is about. The numbers are part of the tracking file
 // format: they are never reused, and a reader keeps the ones it does not know.
 type Kind uint8

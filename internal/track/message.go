@@ -129,6 +129,11 @@ type EventView struct {
 	Kind   string `json:"kind"`
 	Text   string `json:"text"`
 	Source string `json:"source"`
+
+	// Of a line about one recipient, for who draws the event.
+
+	Recipient string `json:"-"`
+	Status    Status `json:"-"` // that the line tells
 }
 
 // Blind is a set of fields that the log of a message did not show, so that a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html/template"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -35,7 +36,8 @@ type Options struct {
 	// BasePath is the path below which the site is mounted, such as "/waybill";
 	// "" is the root. Requests carry it.
 	BasePath string
-	// Now is the clock of time presets; nil is time.Now.
+	// Now is the clock that says whether a search may lie in the future; nil is
+	// time.Now.
 	Now func() time.Time
 	// Log takes what went wrong while a page was made; nil discards it. Queries
 	// and addresses are not logged.
@@ -55,6 +57,8 @@ type Options struct {
 // site is a set of pages over one Data.
 type site struct {
 	Options
+	pages  map[string]*template.Template
+	assets *assets
 }
 
 const defaultTimeout = 10 * time.Second
@@ -81,9 +85,66 @@ func New(o Options) (http.Handler, error) {
 		o.Timeout = defaultTimeout
 	}
 	s := &site{Options: o}
+	var err error
+	if s.assets, err = loadAssets(o.BasePath + "/assets/"); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	if s.pages, err = s.parsePages(); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	return s.routes(), nil
+}
+
+// sections are the entries of the navigation, in order.
+func (s *site) sections() []section {
+	return []section{
+		{Name: "Search", URL: s.BasePath + "/search"},
+	}
+}
+
+// routes says which page is where.
+func (s *site) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+o.BasePath+"/{$}", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, s.BasePath+"/search", http.StatusSeeOther)
+	get := func(path string, h func(http.ResponseWriter, *http.Request) error) {
+		mux.Handle("GET "+s.BasePath+path, s.handler(h))
+	}
+	get("/{$}", s.home)
+	get("/search", s.search)
+	get("/m/{id...}", s.message)
+	get("/progress", s.progress)
+	get("/assets/{name}", s.assets.serve)
+	get("/", s.lost)
+	return mux
+}
+
+// maxURL bounds what a request may ask for, in bytes. The query text has a
+// limit of its own, which is told beside it.
+const maxURL = 32 << 10
+
+// handler makes a page's function answer requests: in bounded time, with the
+// headers that all responses have, and with a page for its error.
+func (s *site) handler(h func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		setHeaders(w.Header())
+		ctx, cancel := context.WithTimeout(r.Context(), s.Timeout)
+		defer cancel()
+		var err error
+		if len(r.RequestURI) > maxURL {
+			err = &failure{code: http.StatusRequestURITooLong, title: "Too long", why: "The address of the page is longer than anything that could be searched for."}
+		} else {
+			err = h(w, r.WithContext(ctx))
+		}
+		if err != nil {
+			s.fail(w, r, err)
+		}
 	})
-	return mux, nil
+}
+
+func (s *site) home(w http.ResponseWriter, r *http.Request) error {
+	http.Redirect(w, r, s.BasePath+"/search", http.StatusSeeOther)
+	return nil
+}
+
+func (s *site) lost(http.ResponseWriter, *http.Request) error {
+	return &failure{code: http.StatusNotFound, title: "No such page", why: "There is nothing at this address."}
 }

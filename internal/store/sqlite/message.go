@@ -245,7 +245,7 @@ func (s *DB) Events(ctx context.Context, id string) ([]track.EventView, error) {
 		if e.Line > 0 {
 			source += ":" + strconv.FormatInt(e.Line, 10)
 		}
-		out = append(out, track.EventView{Time: e.Time, Kind: e.Kind.String(), Text: e.Text, Source: source})
+		out = append(out, e.View(source))
 	}
 	return out, nil
 }

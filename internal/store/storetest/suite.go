@@ -247,6 +247,10 @@ func (e Engine) oneMessage(t *testing.T) {
 	if ev[0] != want {
 		t.Errorf("event %+v, want %+v", ev[0], want)
 	}
+	if i := slices.IndexFunc(ev, func(e track.EventView) bool { return e.Kind == "recipient.delivery" }); i < 0 ||
+		ev[i].Recipient != "bob@ok.test" || ev[i].Status != track.StatusDelivered {
+		t.Errorf("of its delivery the events tell %+v", ev)
+	}
 	gw, err := s.Gateways(t.Context())
 	if err != nil || len(gw) != 1 || gw[0] != (store.Gateway{Name: "gw", Serial: "S-gw"}) {
 		t.Errorf("Gateways = %v, %v", gw, err)

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"waybill/internal/search"
 	"waybill/internal/track"
 )
 
@@ -163,7 +164,7 @@ func outcome(r row) string {
 	} else if rc != nil {
 		return statusWord(rc.Status)
 	}
-	return statusWord(Outcome(r.m))
+	return statusWord(search.Outcome(r.m))
 }
 
 func sender(r row) string {
@@ -187,26 +188,14 @@ func addressees(r row) (name, more string) {
 	if rc := r.recipient(); rc != nil {
 		return rc.Address, ""
 	}
-	var names []string
-	seen := make(map[string]bool, len(r.m.Recipients))
-	for i := range r.m.Recipients {
-		rc := &r.m.Recipients[i]
-		if rc.Status == track.StatusExpanded && len(r.m.Recipients) > 1 || seen[rc.Address] {
-			continue
-		}
-		seen[rc.Address] = true
-		names = append(names, rc.Address)
-	}
-	n := max(len(names), r.m.RecipientCount)
+	name, n := search.Addressees(r.m)
 	switch {
-	case len(names) == 0 && n > 0:
+	case name == "" && n > 0:
 		return fmt.Sprintf("(%d, not logged)", n), ""
-	case len(names) == 0:
-		return "", ""
-	case n > 1:
-		return names[0], fmt.Sprintf(" +%d", n-1)
+	case n > 0:
+		return name, fmt.Sprintf(" +%d", n)
 	}
-	return names[0], ""
+	return name, ""
 }
 
 func response(r row) string {

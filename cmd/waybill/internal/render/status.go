@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"waybill/cmd/waybill/internal/term"
+	"waybill/internal/search"
 	"waybill/internal/track"
 )
 
@@ -51,57 +52,13 @@ func statusCell(s track.Status) Cell {
 	return painted(l.symbol+" "+statusWord(s), l.paint)
 }
 
-// gravity orders outcomes by how much a person must know of them, the gravest
-// first.
-var gravity = []track.Status{track.StatusBounced, track.StatusExpired, track.StatusRejected, track.StatusUndeliverable, track.StatusDropped,
-	track.StatusDiscarded, track.StatusAborted, track.StatusQuarantined, track.StatusHeld, track.StatusDeferred, track.StatusQueued,
-	track.StatusUnknown, track.StatusNone, track.StatusDelivered, track.StatusVerified}
-
 // outcomeCell shows what became of a whole message. Where recipients differ it
-// is the gravest outcome and how many share it, for "mixed" alone says little.
+// is the gravest outcome and how many share it.
 func outcomeCell(m *track.Message) Cell {
-	o := Outcome(m)
-	if o != track.StatusMixed {
-		return statusCell(o)
+	s, n, all := search.Gravest(m)
+	if n == all {
+		return statusCell(s)
 	}
-	counts, all := outcomes(m)
-	for _, s := range gravity {
-		if n := counts[s]; n > 0 {
-			l := lookOf(s)
-			return painted(fmt.Sprintf("%s %s %d/%d", l.symbol, statusWord(s), n, all), l.paint)
-		}
-	}
-	return statusCell(o)
-}
-
-// outcomes counts the recipients of a message by what became of them.
-func outcomes(m *track.Message) (counts map[track.Status]int, all int) {
-	counts = make(map[track.Status]int)
-	for i := range m.Recipients {
-		o := m.Recipients[i].Outcome
-		if o == track.StatusNone {
-			o = m.Recipients[i].Status
-		}
-		if o != track.StatusExpanded {
-			counts[o]++
-			all++
-		}
-	}
-	return counts, all
-}
-
-// Outcome is what became of a message at the end of its chain: the one outcome
-// of all its recipients, those that became others aside, or mixed. A message
-// without recipients has only its own status.
-func Outcome(m *track.Message) track.Status {
-	counts, _ := outcomes(m)
-	switch len(counts) {
-	case 0:
-		return m.Status
-	case 1:
-		for s := range counts {
-			return s
-		}
-	}
-	return track.StatusMixed
+	l := lookOf(s)
+	return painted(fmt.Sprintf("%s %s %d/%d", l.symbol, statusWord(s), n, all), l.paint)
 }

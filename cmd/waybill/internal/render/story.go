@@ -8,6 +8,7 @@ import (
 
 	"waybill/cmd/waybill/internal/term"
 	"waybill/internal/safetext"
+	"waybill/internal/search"
 	"waybill/internal/track"
 )
 
@@ -89,7 +90,7 @@ func (s *story) facts() {
 	}
 	l := lookOf(m.Status)
 	text := statusWord(m.Status)
-	if o := Outcome(m); o != m.Status && o != track.StatusNone {
+	if o := search.Outcome(m); o != m.Status && o != track.StatusNone {
 		text += ", in the end " + statusWord(o)
 		l = lookOf(o)
 	}
@@ -179,43 +180,11 @@ func (s *story) relations() {
 	}
 	s.heading("Related messages")
 	if r := s.m.Parent; r != nil {
-		fmt.Fprintf(s.b, "  %s %s\n", fromParent(r.Relation), safetext.Of(relativeText(*r)))
+		fmt.Fprintf(s.b, "  %s %s\n", search.ParentWords(r.Relation), safetext.Of(relativeText(*r)))
 	}
 	for _, r := range s.m.Children {
-		fmt.Fprintf(s.b, "  %s %s\n", toChild(r.Relation), safetext.Of(relativeText(r)))
+		fmt.Fprintf(s.b, "  %s %s\n", search.ChildWords(r.Relation), safetext.Of(relativeText(r)))
 	}
-}
-
-// fromParent says what this message is to the one that is named behind it.
-func fromParent(r track.Relation) string {
-	switch r {
-	case track.Bounce:
-		return "bounce of"
-	case track.Notification:
-		return "notification about"
-	case track.Reinjected:
-		return "came back from a content filter, was"
-	case track.Copy:
-		return "copy of"
-	}
-	return r.String() + " from"
-}
-
-// toChild says what the message that is named behind it is to this one.
-func toChild(r track.Relation) string {
-	switch r {
-	case track.Bounce:
-		return "bounce sent:"
-	case track.Notification:
-		return "notification sent:"
-	case track.Reinjected:
-		return "came back from a content filter as"
-	case track.Copy:
-		return "copied to"
-	case track.Split:
-		return "split off:"
-	}
-	return r.String() + " as"
 }
 
 func relativeText(r track.Relative) string {
