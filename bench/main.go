@@ -3,6 +3,7 @@
 //
 //	bench                 both, as `make bench` does
 //	bench versus          Waybill, pflogsumm, rg, zcat and lnav on one log
+//	bench exim            Waybill, exigrep and eximstats on one log of Exim
 //	bench store           fill a store and search it
 //	bench search DATA     search a store that is there
 //	bench parse LOG       lines to events only, on one core
@@ -26,6 +27,7 @@ import (
 // options are what the flags say.
 type options struct {
 	template string
+	exim     string
 	mega     float64
 	messages int
 	runs     int
@@ -47,6 +49,7 @@ func main() {
 func run() (err error) {
 	var o options
 	flag.StringVar(&o.template, "template", "testdata/genuine/postfix-a.log.gz", "genuine log that the input is made from")
+	flag.StringVar(&o.exim, "exim-template", "testdata/genuine/exim.log.gz", "genuine log of Exim that the input of exim is made from")
 	flag.Float64Var(&o.mega, "mb", 200, "size of the log in MB (10^6 bytes)")
 	flag.IntVar(&o.messages, "messages", 2_000_000, "messages in the store that is searched")
 	flag.IntVar(&o.runs, "runs", 5, "runs of each program")
@@ -84,9 +87,9 @@ func run() (err error) {
 		return latency(ctx, flag.Arg(1), o.queries, os.Stdout)
 	case "import":
 		return importHere(ctx, flag.Arg(1), flag.Args()[min(2, flag.NArg()):], o.heap, os.Stderr)
-	case "", "versus", "store":
+	case "", "versus", "store", "exim":
 	default:
-		return fmt.Errorf("%q is not versus, store, search, parse or import", what)
+		return fmt.Errorf("%q is not versus, exim, store, search, parse or import", what)
 	}
 	if o.dir == "" {
 		if o.dir, err = os.MkdirTemp("", "waybill-bench-"); err != nil {
@@ -104,6 +107,9 @@ func run() (err error) {
 		}
 	}
 	fmt.Printf("%d cores, %s.\n\n", runtime.NumCPU(), runtime.Version())
+	if what == "exim" {
+		return versusExim(ctx, o, os.Stdout)
+	}
 	if what != "store" {
 		if err := versus(ctx, o, os.Stdout); err != nil {
 			return err

@@ -15,8 +15,10 @@
 //     connection is told again on the message, and a transaction that the client
 //     left before it was accepted ends here.
 //   - hops: the TLS line that a delivery agent wrote before its delivery line.
+//   - what a dialect keeps for itself, such as Exim's entries that go on in the
+//     next line and its refusals, which two logs tell (see keeper).
 //
-// All three are bounded and may be forgotten at any time: a life that goes on
+// All of it is bounded and may be forgotten at any time: a life that goes on
 // after that gets a new MID, and the store joins the two. Nothing in a line can
 // make the parser grow, fail or panic.
 //

@@ -65,7 +65,8 @@ func (*exim) sniff(h *Header) bool {
 // eximSigns begin lines that no other server writes.
 var eximSigns = []string{"Start queue run: pid=", "End queue run: pid=", "SMTP connection from ", "unexpected disconnection while reading SMTP command",
 	"SMTP command timeout on connection from ", "SMTP protocol synchronization error ", "SMTP syntax error in ", "SMTP call from ",
-	"no MAIL in SMTP connection from ", "TLS error on connection from ", "rejected HELO from ", "rejected EHLO from ", "no host name found for IP address ",
+	"no MAIL in SMTP connection from ", "TLS error on connection from ", "rejected HELO from ", "rejected EHLO from ", "rejected MAIL ", "VRFY failed for ",
+	"overlong message header line received from ", "ridiculously long message header received from ", "no host name found for IP address ",
 	"cwd=/"}
 
 const completed = "Completed"

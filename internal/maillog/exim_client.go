@@ -159,8 +159,24 @@ func (e *exim) refusedClient(c *cursor, stamp, whole, what string, temp bool) ou
 	}
 	e.refused(c, track.Rejection, stamp, whole)
 	verb, rest, _ := strings.Cut(what, " ")
+	why := whole
+	if s, ok := strings.CutPrefix(rest, "FROM:"); ok && strings.HasPrefix(s, "<") { // "message too big"
+		sender, s, _ := eximBracket(s)
+		e.clientFields(s)
+		e.f.sender, e.f.hasSender = sender, true
+		e.addClient(c)
+	} else if s, ok := strings.CutPrefix(rest, "command "); ok { // "too many messages in one connection"
+		e.clientFields(s)
+		e.addClient(c)
+	}
+	if e.f.said {
+		why = e.f.rest
+	}
 	if from, ok := strings.CutPrefix(rest, "from "); ok {
-		e.f.hostField(from, 0)
+		said, _ := e.f.hostField(from, 0)
+		if said, ok := strings.CutPrefix(said, ": "); ok {
+			why = said
+		}
 		if e.f.host.ip != "" {
 			c.addPeer(e.f.host)
 			c.addSome(track.Helo, e.f.helo)
@@ -175,7 +191,10 @@ func (e *exim) refusedClient(c *cursor, stamp, whole, what string, temp bool) ou
 		verb = "HELO"
 	}
 	c.add(track.Stage, verb)
-	c.add(track.Response, whole)
+	if temp {
+		why = "temporarily rejected: " + why
+	}
+	c.add(track.Response, why)
 	return c.emit()
 }
 
@@ -238,5 +257,5 @@ var eximHousekeeping = []string{
 	"internal problem ", "queue run: ", "smtp ", "TLS ", "(gnutls", "(SSL", "openssl ", "OCSP ", "cancelled by ", "Could not ", "connection count ", "dropping ",
 	"host_reject_connection", "exiwhat", "User ", "mua_wrapper", "tidying ", "removing ", "Remove ", "remove ", "deprecated ", "option ", "macro ",
 	"taint", "Taint", "attempt to ", "DKIM", "DMARC", "SPF", "ARC", "sending ", "could not ", "lsearch", "perl", "Perl", "pcre", "regex",
-	" Suggested action:", "PROXY", "proxy ",
+	" Suggested action:", "PROXY", "proxy ", "ident ", "expansion ",
 }

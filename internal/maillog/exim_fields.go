@@ -34,6 +34,9 @@ func eximKey(s string) int {
 	if strings.HasPrefix(s, "id=") {
 		return 3
 	}
+	if strings.HasPrefix(s, "id*=") { // Exim gave it
+		return 4
+	}
 	for i := 0; i < len(s) && i < 6; i++ {
 		switch c := s[i]; {
 		case c == '=' && i > 0:
@@ -98,13 +101,13 @@ func (f *eximFields) scan(s string, skip int) (ok bool) {
 		switch {
 		case quote && key == "DN":
 			v, s, ok = unescapedQuote(s)
-		case quote && key != "id":
+		case quote && key[0] != 'i':
 			v, s, ok = eximQuoted(s)
 		case bracket:
 			v, s, ok = eximBracket(s)
 		default:
 			v, s = eximWord(s)
-			ok = key == "id" || key == "SNI" || strings.IndexByte(v, '"') < 0
+			ok = key[0] == 'i' || key == "SNI" || strings.IndexByte(v, '"') < 0
 		}
 		if !ok {
 			return false
@@ -131,7 +134,7 @@ func (f *eximFields) set(key, v string, quote, bracket bool) {
 		f.auth = v
 	case "S":
 		f.size = v
-	case "id":
+	case "id", "id*":
 		f.messageID = v
 	case "R":
 		f.reference = v
