@@ -7,7 +7,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 
 export CGO_ENABLED ?= 0
 
-.PHONY: help build install first-search test race fuzz torture peers bench lint fmt picture
+.PHONY: help build install first-search test race fuzz torture peers bench lint fmt picture screenshots
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,3 +57,6 @@ fmt: ## gofmt
 
 picture: build ## docs/img/search.svg from a real session
 	sh docs/img/make.sh bin/waybill
+
+screenshots: ## docs/img/*.png from the bundled logs (needs chromium)
+	$(GO) run ./test/browser/shots

@@ -172,14 +172,22 @@ func (s *site) messageView(m *track.Message, events []track.EventView) messageVi
 		v.Relations = append(v.Relations, s.relation(c, search.ChildWords(c.Relation)))
 	}
 	v.Steps, v.MoreSteps = s.steps(events)
-	for i, e := range events {
-		if i == maxLines {
-			v.MoreLines = len(events) - i
-			break
-		}
-		v.Lines = append(v.Lines, lineView{safetext.Of(e.Source).Short(maxCell).String(), safetext.Of(e.Text).Short(maxText).String()})
-	}
+	v.Lines, v.MoreLines = lines(events)
 	return v
+}
+
+// lines are those of the log, each once: one line can tell several things.
+func lines(events []track.EventView) (out []lineView, more int) {
+	for i, e := range events {
+		switch {
+		case i > 0 && e.Source == events[i-1].Source && e.Text == events[i-1].Text:
+		case len(out) == maxLines:
+			more++
+		default:
+			out = append(out, lineView{safetext.Of(e.Source).Short(maxCell).String(), safetext.Of(e.Text).Short(maxText).String()})
+		}
+	}
+	return out, more
 }
 
 func (s *site) recipient(r *track.Rcpt) recipientView {
@@ -258,7 +266,7 @@ func (s *site) facts(m *track.Message) []factView {
 	}
 	add("Subject", value(m.Subject, search.FieldSubject))
 	add("Message-ID", value(m.MessageID, search.FieldMessageID))
-	add("Gateway", value(m.Gateway, search.FieldGateway), valueView{Text: m.Instance, Note: "instance"})
+	add("Gateway", value(m.Gateway, search.FieldGateway), valueView{Text: m.Instance, Note: "instance"}, valueView{Text: m.MTA, Note: "mail server"})
 	add("Queue id", value(m.QueueID, search.FieldQueueID))
 	if c := m.Client; c != nil {
 		name, helo := c.Name, c.Helo

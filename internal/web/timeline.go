@@ -129,7 +129,7 @@ func drawn(d time.Duration) int {
 func items(events []track.EventView, tries map[string]int) []itemView {
 	var out []itemView
 	at := make(map[string]int)
-	names := make(map[string][]string)
+	var names [][]string // of each item
 	for _, e := range events {
 		words := kindWords(e.Kind)
 		key := e.Kind
@@ -146,14 +146,16 @@ func items(events []track.EventView, tries map[string]int) []itemView {
 		if !ok {
 			i = len(out)
 			at[key] = i
-			out = append(out, itemView{Words: words, Status: status, Try: try})
+			out, names = append(out, itemView{Words: words, Status: status, Try: try}), append(names, nil)
 		} else if out[i].Try != try {
 			out[i].Try = ""
 		}
 		if strings.HasPrefix(e.Kind, "recipient.") || e.Kind == track.Rejection.String() {
-			names[key] = append(names[key], e.Recipient)
-			out[i].Whom = whom(names[key])
+			names[i] = append(names[i], e.Recipient)
 		}
+	}
+	for i := range out {
+		out[i].Whom = whom(names[i])
 	}
 	return out
 }
@@ -227,6 +229,14 @@ func kindWords(kind string) string {
 		return "out of the queue"
 	case track.MessageDeleted:
 		return "removed by hand"
+	case track.MessageDropped:
+		return "thrown away because of its content"
+	case track.MessageQuarantined:
+		return "into quarantine"
+	case track.RecipientAccepted:
+		return "recipient taken"
+	case track.RecipientReply:
+		return "answered"
 	case track.RecipientReject:
 		return "recipient refused"
 	case track.RecipientNote:

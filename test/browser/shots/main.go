@@ -91,6 +91,9 @@ func run(out string, all bool, only string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
+		if png, err = small(png); err != nil {
+			return err
+		}
 		if err := os.WriteFile(filepath.Join(out, s.name+".png"), png, 0o644); err != nil {
 			return err
 		}
