@@ -13,10 +13,10 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 build: ## bin/waybill, one static binary
-	$(GO) build -trimpath -o bin/waybill ./cmd/waybill
+	$(GO) build -trimpath -ldflags "-s -w" -o bin/waybill ./cmd/waybill
 
 install: ## waybill into GOBIN
-	$(GO) install -trimpath ./cmd/waybill
+	$(GO) install -trimpath -ldflags "-s -w" ./cmd/waybill
 
 first-search: build ## import the bundled logs and search them
 	@sh examples/first-search.sh bin/waybill
