@@ -142,8 +142,13 @@ func recognised(s *maillog.Stats) string {
 }
 
 func dialectName(name string) string {
-	if name == "" {
-		return name
+	switch name {
+	case "":
+		return ""
+	case "esa":
+		return "Cisco ESA"
+	case "opensmtpd":
+		return "OpenSMTPD"
 	}
 	return strings.ToUpper(name[:1]) + name[1:]
 }

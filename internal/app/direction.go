@@ -27,8 +27,13 @@ func directions(own config.Own) func(*track.Message) {
 		return nil
 	}
 	return func(m *track.Message) {
-		if m.Direction == "" && m.Kind == "" {
-			m.Direction = direction(own, m)
+		if m.Kind != "" {
+			return
+		}
+		// Some servers say themselves which of their tables a message was for. The
+		// operator's networks know better, domains alone do not.
+		if d := direction(own, m); d != "" && (m.Direction == "" || m.Client != nil && len(own.Networks) > 0) {
+			m.Direction = d
 		}
 	}
 }

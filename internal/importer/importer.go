@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"waybill/internal/maillog"
@@ -86,7 +87,7 @@ func (im *Importer) Import(ctx context.Context, paths []string) (*Report, error)
 		if p.err != nil {
 			fr.Err = p.err
 		} else {
-			r := reading{im: im, dir: dir, first: p.first, rep: &fr}
+			r := reading{im: im, dir: dir, first: p.opening, rep: &fr}
 			if fr.Err = r.run(ctx, p.path); fr.Err != nil && !isFileError(fr.Err) {
 				return rep, fr.Err
 			}
@@ -153,10 +154,11 @@ func (im *Importer) clean(dir string) error {
 }
 
 // numbers sets where the numbers of lives and connections begin: behind all
-// that earlier imports can have given out, at most one of each a line.
+// that earlier imports can have given out: a line names two messages at
+// most, and one connection.
 func (im *Importer) numbers() {
 	for i := range im.pieces {
-		im.mid += uint64(im.pieces[i].Lines)
+		im.mid += 2 * uint64(im.pieces[i].Lines)
 	}
 	im.icid = im.mid
 }
@@ -166,9 +168,18 @@ func (im *Importer) nextICID() uint64 { im.icid++; return im.icid }
 
 // candidate is a file that is to be read.
 type candidate struct {
-	path  string
-	first track.Stamp
-	err   error
+	path string
+	opening
+	err error
+}
+
+// opening is how a file begins.
+type opening struct {
+	at track.Stamp // time of its first line, 0 when unknown
+	// wall is the first stamp as it stands there, of an appliance whose zone is told
+	// at the head of its logs only; 0 for others.
+	wall track.Stamp
+	line string // that line, when the file has no such head: the file before it may
 }
 
 // order sorts files by the time of their first line, so that what a log says
@@ -178,12 +189,17 @@ func (im *Importer) order(paths []string) []candidate {
 	for _, p := range paths {
 		c := candidate{path: p}
 		if p != "-" {
-			c.first, c.err = im.firstStamp(p)
+			c.opening, c.err = im.peek(p)
 		}
 		out = append(out, c)
 	}
+	// Appliances' logs with and without a head compare by what their clocks showed.
+	byWall := !slices.ContainsFunc(out, func(c candidate) bool { return c.at != 0 && c.wall == 0 })
 	slices.SortStableFunc(out, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.first, b.first), source.ByAge(a.path, b.path))
+		if byWall {
+			return cmp.Or(cmp.Compare(a.wall, b.wall), source.ByAge(a.path, b.path))
+		}
+		return cmp.Or(cmp.Compare(a.at, b.at), source.ByAge(a.path, b.path))
 	})
 	return out
 }
@@ -191,16 +207,17 @@ func (im *Importer) order(paths []string) []candidate {
 // peekLines is how far into a file the first stamp is looked for.
 const peekLines = 100
 
-func (im *Importer) firstStamp(p string) (track.Stamp, error) {
+// peek looks at the beginning of a file.
+func (im *Importer) peek(p string) (opening, error) {
 	f, err := im.open(p)
 	if err != nil {
-		return 0, err
+		return opening{}, err
 	}
 	defer f.Close()
 	h := im.headers(f.ModTime)
 	var out maillog.Header
 	lines := f.Lines()
-	head := track.Stamp(0)
+	var head opening
 	for range peekLines {
 		line, ok := lines.Next()
 		if !ok {
@@ -208,24 +225,33 @@ func (im *Importer) firstStamp(p string) (track.Stamp, error) {
 		}
 		switch {
 		case !h.Parse(line.Text, &out) || out.Time == 0:
-		case !out.Head:
-			return out.Time, nil
-		case head == 0:
-			head = out.Time // the next lines say in which zone that is
+		case out.Head:
+			head = opening{at: out.Time, wall: out.Wall} // the next lines say in which zone that is
+		case out.Wall == 0 || head.at != 0 || out.Stated:
+			return opening{at: out.Time, wall: out.Wall}, nil
+		default:
+			return opening{at: out.Time, wall: out.Wall, line: strings.Clone(line.Text)}, nil
 		}
 	}
-	return head, nil // 0 where nothing was found: reading it will tell what is wrong.
+	return head, nil // nothing where nothing was found: reading it will tell what is wrong.
 }
 
-// stampOf is the time of a line, 0 when it tells none.
-func (im *Importer) stampOf(line string, fileTime time.Time) track.Stamp {
+// openingOf is how a log begins whose first line is known.
+func (im *Importer) openingOf(line string, fileTime time.Time) opening {
 	var out maillog.Header
 	if !im.headers(fileTime).Parse(line, &out) {
-		return 0
+		return opening{}
 	}
-	return out.Time
+	if out.Wall == 0 || out.Stated {
+		return opening{at: out.Time, wall: out.Wall}
+	}
+	return opening{at: out.Time, wall: out.Wall, line: strings.Clone(line)}
+}
+
+func (im *Importer) headerOptions(fileTime time.Time) maillog.HeaderOptions {
+	return maillog.HeaderOptions{Location: im.Location, Year: im.Year, FileTime: fileTime}
 }
 
 func (im *Importer) headers(fileTime time.Time) *maillog.Headers {
-	return maillog.NewHeaders(maillog.HeaderOptions{Location: im.Location, Year: im.Year, FileTime: fileTime})
+	return maillog.NewHeaders(im.headerOptions(fileTime))
 }

@@ -95,8 +95,8 @@ func (l *Live) take(ctx context.Context, p *Piece, item source.Item) error {
 			}
 			l.open = p
 		}
-		if p.r.first == 0 && p.r.cut == nil {
-			p.r.first = l.im.stampOf(item.Text, p.r.modTime)
+		if p.r.first.at == 0 && p.r.cut == nil {
+			p.r.first = l.im.openingOf(item.Text, p.r.modTime)
 		}
 	}
 	if err := p.r.line(ctx, item); err != nil {

@@ -156,13 +156,26 @@ func (im *Importer) newParser(fileTime time.Time) (*maillog.Parser, error) {
 		FileTime: fileTime, Format: im.Format, NextMID: im.nextMID, NextICID: im.nextICID})
 }
 
-// parserFor returns the parser for a piece that begins at first: the one that
+// begins is when a piece begins if it goes on where k ends.
+func (im *Importer) begins(first opening, k *store.Source, fileTime time.Time) track.Stamp {
+	return im.behind(k.State, first, fileTime)
+}
+
+// behind is when a log begins if it goes on where state was taken.
+func (im *Importer) behind(state []byte, first opening, fileTime time.Time) track.Stamp {
+	if first.line == "" {
+		return first.at
+	}
+	return maillog.TimeBehind(state, first.line, im.headerOptions(fileTime))
+}
+
+// parserFor returns the parser for a piece that begins with first: the one that
 // has read the piece before it in this import, one that goes on from the state
 // at the end of the piece before it, in an earlier import or in the logs Before,
 // or a new one.
-func (im *Importer) parserFor(first track.Stamp, fileTime time.Time, before []source.Item) (*maillog.Parser, error) {
+func (im *Importer) parserFor(first opening, fileTime time.Time, before []source.Item) (*maillog.Parser, error) {
 	overlaps := len(before) > 0 && before[len(before)-1].Known == im.last.ID
-	if im.parser != nil && (overlaps || follows(&im.last, first)) {
+	if im.parser != nil && (overlaps || follows(&im.last, im.begins(first, &im.last, fileTime))) {
 		return im.parser, nil
 	}
 	p, err := im.newParser(fileTime)
@@ -170,23 +183,52 @@ func (im *Importer) parserFor(first track.Stamp, fileTime time.Time, before []so
 		return p, err
 	}
 	// What stands before is nearer than any piece that only fits by its time.
-	if state := im.prime(im.Before, first); state != nil {
+	if state := im.prime(im.Before, first, fileTime); state != nil {
 		if err := p.Resume(state); err != nil {
 			im.Log.Warn("Reading on without the connections that were open", "path", im.Before[0], "err", err)
 		}
 		return p, nil
 	}
-	best := -1
-	for i := range im.pieces {
-		k := &im.pieces[i]
-		if follows(k, first) && (best < 0 || k.Last > im.pieces[best].Last) {
-			best = i
+	if k, joins := im.before(first, fileTime); joins {
+		im.resume(p, k)
+	} else if k != nil {
+		if err := p.ResumeLasting(k.State); err != nil {
+			im.Log.Warn("Reading on without what the log told before", "path", k.Name, "err", err)
 		}
 	}
-	if best >= 0 {
-		im.resume(p, &im.pieces[best])
-	}
 	return p, nil
+}
+
+// widest is how far the time of a line can be from what it is taken for while
+// its zone is not known.
+const widest = 16 * time.Hour
+
+// before returns the latest piece behind which the one that begins with first
+// can be, nil when there is none, and whether it goes on where that ends.
+func (im *Importer) before(first opening, fileTime time.Time) (k *store.Source, joins bool) {
+	var order []*store.Source
+	for i := range im.pieces {
+		if k := &im.pieces[i]; k.Last != 0 && first.at != 0 && k.Last <= first.at.Add(widest) {
+			order = append(order, k)
+		}
+	}
+	slices.SortFunc(order, func(a, b *store.Source) int {
+		return cmp.Or(cmp.Compare(b.Last, a.Last), cmp.Compare(a.ID, b.ID))
+	})
+	var latest *store.Source
+	for _, k := range order {
+		at := im.begins(first, k, fileTime)
+		switch {
+		case follows(k, at):
+			return k, true
+		case latest == nil && at != 0 && at >= k.Last.Add(-joint):
+			latest = k
+			if first.line != "" {
+				return latest, false // looking into states takes time
+			}
+		}
+	}
+	return latest, false
 }
 
 // resume gives the parser the state at the end of a piece. Without it only the

@@ -9,7 +9,6 @@ import (
 	"waybill/internal/maillog"
 	"waybill/internal/source"
 	"waybill/internal/store"
-	"waybill/internal/track"
 )
 
 const (
@@ -27,7 +26,7 @@ const (
 type reading struct {
 	im    *Importer
 	dir   string
-	first track.Stamp // of the file, 0 when unknown
+	first opening
 	rep   *FileReport
 
 	file    *source.File

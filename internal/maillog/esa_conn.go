@@ -80,10 +80,14 @@ func (d *esa) connected(c *cursor, s string) outcome {
 	if name = strings.TrimSpace(name); name == "unknown" {
 		name = ""
 	}
+	ip = address(ip)
 	if in := d.in(c, id); in != nil {
-		*in = esaIn{host: c.o.name, ip: strings.Clone(address(ip)), name: strings.Clone(name)}
+		*in = esaIn{host: c.o.name, ip: strings.Clone(ip), name: strings.Clone(name)}
 	}
-	return ignored
+	c.begin(track.ConnOpen).ICID = value(id)
+	c.addSome(track.ClientName, name)
+	c.addSome(track.ClientIP, ip)
+	return c.emit()
 }
 
 // icid reads a line of an incoming connection.
@@ -111,7 +115,8 @@ func (d *esa) icid(c *cursor, s string) outcome {
 		if e := d.ins.get(c.esaKey(id)); e != nil {
 			d.ins.drop(e)
 		}
-		return ignored
+		c.begin(track.ConnClose).ICID = value(id)
+		return c.emit()
 	case "Receiving", "Injection":
 		if what, ok := strings.CutPrefix(rest, "Failed: "); ok {
 			return d.rejection(c, id, what, "", false)

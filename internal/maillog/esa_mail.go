@@ -22,6 +22,9 @@ type esaMail struct {
 	facts []byte // key, length, text, one behind the other; see each
 	// central: it goes to the quarantine of another appliance.
 	central bool
+	// splitOff is the message that recipients of this one were taken from, 0 for
+	// none.
+	splitOff uint64
 }
 
 // mail returns the entry of a message, made if need be.
@@ -66,6 +69,21 @@ func (m *esaMail) recipient(rid, address string) {
 	}
 }
 
+// without takes the recipient with an address out.
+func (m *esaMail) without(address string) {
+	kept := m.facts[:0]
+	b := m.facts
+	m.each(func(k track.Key, v []byte) bool {
+		size := len(v) + 1 + len(binary.AppendUvarint(nil, uint64(len(v))))
+		if _, to, _ := strings.Cut(string(v), " "); k != track.RID || !strings.EqualFold(to, address) {
+			kept = append(kept, b[:size]...) // never in front of what is being read
+		}
+		b = b[size:]
+		return true
+	})
+	m.facts = kept
+}
+
 // each calls f with every fact until it returns false. The text is valid during
 // the call only.
 func (m *esaMail) each(f func(k track.Key, v []byte) bool) {
@@ -101,7 +119,7 @@ func (d *esa) start(c *cursor, s string) outcome {
 	m := d.mail(c, mid)
 	var in *esaIn
 	if n := value(icid); n != 0 {
-		m.facts, m.icid, m.central = m.facts[:0], n, false
+		m.facts, m.icid, m.central, m.splitOff = m.facts[:0], n, false, 0
 		if e := d.ins.get(c.esaKey(icid)); e != nil {
 			in = &e.val
 		}
@@ -176,7 +194,11 @@ func (d *esa) recipient(c *cursor, mid, icid, rid, s string) outcome {
 		if to == "" || rid == "" {
 			return d.tell(c, mid) // nobody
 		}
-		d.mail(c, mid).recipient(rid, to)
+		m := d.mail(c, mid)
+		m.recipient(rid, to)
+		if e := d.mails.m[esaKey{c.o.host, m.splitOff}]; e != nil && m.splitOff != 0 {
+			e.val.without(to)
+		}
 		e := c.event(track.RecipientAccepted, mid)
 		e.ICID = value(icid)
 		c.add(track.RID, rid)

@@ -91,6 +91,7 @@ func (d *esa) was(c *cursor, mid, s string) outcome {
 				break
 			}
 			d.child(c, mid, child, track.Split, why)
+			d.moved(c, mid, child)
 			return d.inherit(c, mid, child, track.Split, why, false)
 		}
 	case "generated":
@@ -101,6 +102,26 @@ func (d *esa) was(c *cursor, mid, s string) outcome {
 		return d.tell(c, mid)
 	}
 	return d.unknown(c, mid)
+}
+
+// moved notes that the recipients of child, which may be known or follow, are
+// no more those of mid.
+func (d *esa) moved(c *cursor, mid, child string) {
+	if mid == child {
+		return
+	}
+	d.mail(c, child).splitOff = value(mid)
+	to, from := d.mails.m[c.esaKey(child)], d.mails.m[c.esaKey(mid)]
+	if from == nil {
+		return
+	}
+	to.val.each(func(k track.Key, v []byte) bool {
+		if k == track.RID {
+			_, address, _ := strings.Cut(string(v), " ")
+			from.val.without(address)
+		}
+		return true
+	})
 }
 
 // rewritten reads "8 by add-footer filter 'x'". A message that a quarantine
@@ -126,6 +147,9 @@ func (d *esa) child(c *cursor, mid, child string, rel track.Relation, why string
 	c.add(track.LinkID, child)
 	c.add(track.LinkRelation, rel.String())
 	c.addSome(track.Reason, why)
+	if way := direction(why); way != "" {
+		c.add(track.Direction, way)
+	}
 	c.emit()
 }
 

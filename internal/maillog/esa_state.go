@@ -46,7 +46,10 @@ type stateESAMail struct {
 	ICID    uint64 `json:"icid,omitempty"`
 	Facts   []byte `json:"facts,omitempty"`
 	Central bool   `json:"central,omitempty"`
+	Split   uint64 `json:"split,omitempty"`
 }
+
+func (*esa) lasts() {}
 
 func (d *esa) save() []byte {
 	if len(d.ins.m)+len(d.outs.m)+len(d.mails.m) == 0 {
@@ -63,7 +66,7 @@ func (d *esa) save() []byte {
 	}
 	for e := d.mails.first; e != nil && len(s.Mails) < maxStateESAMails; e = e.old {
 		v := &e.val
-		s.Mails = append(s.Mails, stateESAMail{v.host, e.key.id, v.icid, v.facts, v.central})
+		s.Mails = append(s.Mails, stateESAMail{v.host, e.key.id, v.icid, v.facts, v.central, v.splitOff})
 	}
 	b, err := json.Marshal(s)
 	if err != nil {
@@ -92,7 +95,7 @@ func (d *esa) load(c *cursor, b []byte) error {
 	for i := min(len(s.Mails), maxStateESAMails) - 1; i >= 0; i-- {
 		v := &s.Mails[i]
 		e := slot(d.mails, esaKey{c.p.host(v.Host), v.ID})
-		e.val = esaMail{host: v.Host, icid: v.ICID, facts: v.Facts[:min(len(v.Facts), maxESAFacts)], central: v.Central}
+		e.val = esaMail{host: v.Host, icid: v.ICID, facts: v.Facts[:min(len(v.Facts), maxESAFacts)], central: v.Central, splitOff: v.Split}
 	}
 	return nil
 }

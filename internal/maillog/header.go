@@ -33,8 +33,14 @@ type Header struct {
 	// Head is set on the lines of AsyncOS that stand in front of the one that
 	// states the zone of a file's stamps: their time may be off by hours.
 	Head bool
-	Body string // what the program said, behind "tag[pid]: "
-	Text string // from the tag on: "postfix/qmgr[12]: 4BZk: removed"
+	// Wall is such a line's stamp as it stands there, as if it were UTC. It is 0 on
+	// lines of others, and where the stamp tells its zone. It is not set on lines
+	// that are read quickly, which the first of a source never is.
+	Wall track.Stamp
+	// Stated is set on the line that states the zone.
+	Stated bool
+	Body   string // what the program said, behind "tag[pid]: "
+	Text   string // from the tag on: "postfix/qmgr[12]: 4BZk: removed"
 }
 
 // Headers reads the headers of the lines of one source in their order. Order
@@ -99,7 +105,7 @@ func (h *Headers) forget() {
 // reports false when line has no header of a known form; then nothing is
 // remembered of the line.
 func (h *Headers) Parse(line string, out *Header) bool {
-	out.Head = false
+	out.Head, out.Wall, out.Stated = false, 0, false
 	return h.quick(line, out) || h.quickAsync(line, out) || h.slow(line, out)
 }
 

@@ -62,10 +62,11 @@ func (h *Headers) asyncTime(c clock, text string, out *Header) {
 	if z != nil {
 		if off, ok := readOffset(out.Body); ok {
 			h.state(z, c, off)
+			out.Stated = true
 		}
 	}
 	t, guess, year := h.asyncResolve(z, c)
-	out.Time, out.Uncertain = t, guess
+	out.Time, out.Uncertain, out.Wall = t, guess, c.wall(year)
 	if !out.Head {
 		h.cal.saw(t, guess)
 	}

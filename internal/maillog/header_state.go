@@ -68,6 +68,25 @@ func (h *Headers) Resume(b []byte) error {
 	return nil
 }
 
+// TimeBehind returns the time of a line of which it is not known yet whether it
+// follows the one at which state, of a Parser, was taken: where it does, the
+// zone of its stamps may have been told before. 0 is unknown.
+func TimeBehind(state []byte, line string, o HeaderOptions) track.Stamp {
+	s, err := readState(state)
+	if err != nil {
+		return 0
+	}
+	h := NewHeaders(o)
+	if err := h.Resume(s.Headers); err != nil {
+		return 0
+	}
+	var out Header
+	if !h.Parse(line, &out) {
+		return 0
+	}
+	return out.Time
+}
+
 func (h *Headers) resumeZone(b []byte) (rest []byte, ok bool) {
 	size, n := binary.Uvarint(b)
 	if n <= 0 || size > uint64(len(b)-n) {

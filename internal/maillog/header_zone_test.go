@@ -146,7 +146,7 @@ func TestQuickAsync(t *testing.T) {
 					if out.Host == want.Host && out.Time != want.Time || !ok {
 						t.Errorf("%q is at %s, want %s", line, out.Time, want.Time)
 					}
-					out.Head, out.Time = want.Head, want.Time
+					out.Head, out.Time, out.Wall = want.Head, want.Time, want.Wall
 					if out != want {
 						t.Errorf("%q:\n got %+v\nwant %+v", line, out, want)
 					}

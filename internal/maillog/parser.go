@@ -85,6 +85,13 @@ type breaker interface {
 	newPiece()
 }
 
+// lastingKeeper is a keeper whose state goes by numbers that are never given
+// again.
+type lastingKeeper interface {
+	keeper
+	lasts()
+}
+
 // outcome says what became of a line.
 type outcome uint8
 

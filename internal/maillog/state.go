@@ -207,6 +207,29 @@ func (p *Parser) Resume(b []byte) error {
 	return nil
 }
 
+// ResumeLasting is Resume for lines that do not follow at once: of the state it
+// takes what a silence does not end, the zones that appliances have stated and
+// what goes by numbers that are never given again. Processes and their
+// connections are others by now.
+func (p *Parser) ResumeLasting(b []byte) error {
+	s, err := readState(b)
+	if err != nil {
+		return err
+	}
+	if err := p.headers.Resume(s.Headers); err != nil {
+		return fmt.Errorf("read parser state: %w", err)
+	}
+	p.headers.cal.last = 0
+	for _, d := range p.dialects {
+		if k, ok := d.(lastingKeeper); ok && s.Dialects[d.name()] != nil {
+			if err := k.load(&p.cur, s.Dialects[d.name()]); err != nil {
+				return fmt.Errorf("read parser state: %s: %w", d.name(), err)
+			}
+		}
+	}
+	return nil
+}
+
 func (p *Parser) proc(s stateProc) procKey {
 	return procKey{p.origin(&Header{Host: s.Host, Tag: s.Tag}), s.PID}
 }

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ func Sentence(m *track.Message, zone *time.Location) string {
 				break
 			}
 			r := &m.Recipients[i]
-			out = append(out, "For "+shown(r.Address)+": "+s.recipient(r)+".", s.afterwards(r))
+			out = append(out, "For "+cmp.Or(shown(r.Address), "somebody whom the log does not name")+": "+s.recipient(r)+".", s.afterwards(r))
 		}
 	}
 	if n := m.RecipientCount - len(m.Recipients); n > 0 && m.Blind&track.BlindRecipients != 0 && len(m.Recipients) > 0 {
@@ -112,6 +113,10 @@ func madeBy(parent *track.Relative) string {
 		return "Put into the queue again" + before
 	case track.Released:
 		return "Released" + before
+	case track.Rewritten:
+		return "Rewritten" + before
+	case track.Split:
+		return "Split off" + before
 	}
 	return "Made from another message" + of
 }
@@ -152,6 +157,8 @@ func (s sentence) whole() string {
 		return ", replaced by other messages"
 	case track.StatusExpired:
 		return ", given up after too long a time" + because
+	case track.StatusBounced:
+		return ", refused for good after it was accepted" + because
 	}
 	return "; the log does not tell what became of it"
 }
@@ -162,6 +169,11 @@ func (s sentence) recipient(r *track.Rcpt) string {
 	answer := ""
 	if r.Response != "" {
 		answer = ": " + shown(r.Response)
+	} else if s.m.Reason != "" {
+		switch r.Status {
+		case track.StatusHeld, track.StatusQuarantined, track.StatusDropped, track.StatusDiscarded, track.StatusBounced:
+			answer = ": " + shown(s.m.Reason) // of the whole message
+		}
 	}
 	switch r.Status {
 	case track.StatusDelivered:
@@ -194,6 +206,9 @@ func (s sentence) recipient(r *track.Rcpt) string {
 	case track.StatusQuarantined:
 		return "put into quarantine" + answer
 	case track.StatusExpanded:
+		if as := s.wentOn(); as != "" {
+			return as
+		}
 		return "replaced by other recipients" + answer
 	case track.StatusVerified:
 		return "the address was only probed, it can be delivered to" + answer
@@ -201,6 +216,28 @@ func (s sentence) recipient(r *track.Rcpt) string {
 		return "the address was only probed, it cannot be delivered to" + answer
 	}
 	return "the log does not tell what became of it"
+}
+
+// wentOn tells as what a message went on, when that is another one of the same
+// host.
+func (s sentence) wentOn() string {
+	how := map[track.Relation]string{track.Rewritten: "rewritten", track.Split: "split off", track.Released: "released"}
+	var out []string
+	for _, c := range s.m.Children {
+		word := how[c.Relation]
+		if word == "" {
+			continue
+		}
+		if len(out) == maxTold {
+			out = append(out, "others")
+			break
+		}
+		out = append(out, word+" as "+shown(c.QueueID))
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return strings.Join(out, ", or ")
 }
 
 // afterwards tells what follows behind the status that this host knows.

@@ -76,8 +76,8 @@ func Chains(fs []Fragment) [][]int {
 	}
 	slices.SortFunc(order, func(a, b int) int {
 		x, y := fs[a], fs[b]
-		return cmp.Or(cmp.Compare(x.First, y.First), cmp.Compare(x.FirstPhase.place(), y.FirstPhase.place()),
-			cmp.Compare(x.Last, y.Last), cmp.Compare(x.LastPhase.place(), y.LastPhase.place()), cmp.Compare(x.MID, y.MID))
+		return cmp.Or(cmp.Compare(x.First, y.First), cmp.Compare(x.place(x.FirstPhase), y.place(y.FirstPhase)),
+			cmp.Compare(x.Last, y.Last), cmp.Compare(x.place(x.LastPhase), y.place(y.LastPhase)), cmp.Compare(x.MID, y.MID))
 	})
 	var lives []life
 	for _, i := range order {
@@ -97,9 +97,12 @@ func Chains(fs []Fragment) [][]int {
 }
 
 // place is where a phase stands among fragments that begin within one second. A
-// hold or a verdict can come at any time, but never before the start.
-func (p LifePhase) place() LifePhase {
-	if p == PhaseNone {
+// hold or a verdict can come at any time, but never before the start. A server
+// whose ids last does all its work in one breath, and a line that looks like a
+// late one may be followed by a verdict: only start and end have their place,
+// and else the order of reading counts.
+func (f Fragment) place(p LifePhase) LifePhase {
+	if p == PhaseNone || f.Lasting && p != PhaseStart && p != PhaseEnd {
 		return PhaseCleanup
 	}
 	return p

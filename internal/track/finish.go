@@ -62,6 +62,11 @@ func (f *folder) missing() bool {
 	if m.Kind == "rejection" {
 		return len(m.Recipients) == 0
 	}
+	for i := range m.Recipients {
+		if m.Recipients[i].Address == "" {
+			return true // known by a number, or not at all
+		}
+	}
 	if f.removed && !m.HeadOpen && m.Phase >= PhaseWork && len(m.Recipients) > 0 {
 		return f.logged() < m.RecipientCount
 	}

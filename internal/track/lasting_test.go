@@ -158,6 +158,17 @@ func TestOutcomeOfParts(t *testing.T) {
 			t.Errorf("%s: %s, want %s", parent.Recipients[i].Address, got, want)
 		}
 	}
+	// A part that names all of its recipients says nothing of others.
+	stays := &Message{QueueID: "6", Recipients: []Rcpt{{Address: "a@x", Status: StatusExpanded}}}
+	unnamed := Fold([]Event{lasting(1, MessageClient), lasting(2, MessageChild, Attr{LinkID, "18"}, Attr{LinkRelation, "rewritten"}), lasting(2, MessageRemoved)})
+	if len(unnamed.Recipients) != 1 || unnamed.Recipients[0].Address != "" || unnamed.Blind&BlindRecipients == 0 {
+		t.Errorf("unnamed: %+v", unnamed)
+	}
+	unnamed.SetOutcomes([]Child{{Link{QueueID: "18", Relation: Rewritten, Rcpt: -1}, &Message{Recipients: []Rcpt{{Route: "rid 0", Status: StatusDelivered}}}}})
+	stays.SetOutcomes([]Child{{Link{QueueID: "2", Relation: Split, Rcpt: -1}, split}, {Link{QueueID: "17", Relation: Rewritten, Rcpt: -1}, &unnamed}})
+	if got := stays.Recipients[0].Outcome; got != StatusDelivered {
+		t.Errorf("beside a part of others: %s", got)
+	}
 	waits := &Message{QueueID: "4", Recipients: []Rcpt{{Address: "a@x", Status: StatusQuarantined}}}
 	waits.SetOutcomes([]Child{{Link{QueueID: "5", Relation: Released, Rcpt: -1}, &Message{QueueID: "5", Recipients: []Rcpt{{Address: "a@x", Status: StatusDelivered}}}}})
 	if got := waits.Recipients[0].Outcome; got != StatusDelivered {

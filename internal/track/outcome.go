@@ -93,6 +93,9 @@ func outcomeFrom(children []Child, i int, r *Rcpt) Status {
 			continue
 		}
 		s, by := outcomeIn(c.Message, r)
+		if by == byTheWhole && c.Link.Relation == Split && c.Message.Blind&BlindRecipients == 0 {
+			continue // it names all of its recipients, and this is none of them
+		}
 		if c.Link.Rcpt == i {
 			by = byItsLine
 		}

@@ -162,6 +162,11 @@ func (f *folder) settleAccepted() {
 			r.Status = s
 		}
 	}
+	if len(f.m.Recipients)+len(f.accepted)+f.m.RecipientCount == 0 && f.replaced {
+		// Nobody is named, but they went on as another message: one entry stands for
+		// them, so that what became of that one is known of this.
+		f.m.Recipients = append(f.m.Recipients, Rcpt{Status: s, Time: f.m.Time})
+	}
 next:
 	for _, a := range f.accepted {
 		for i := range f.m.Recipients {

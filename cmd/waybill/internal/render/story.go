@@ -143,8 +143,8 @@ func (s *story) recipient(rc *track.Rcpt) {
 		word += ", may have arrived all the same"
 	}
 	name := rc.Address
-	if name == "" && rc.Route != "" {
-		name = "(not named in the log, " + rc.Route + ")"
+	if name == "" {
+		name = strings.TrimSpace("(not named in the log) " + rc.Route)
 	}
 	if rc.Original != "" && rc.Original != rc.Address {
 		name += "  (for " + rc.Original + ")"
