@@ -22,6 +22,14 @@
 // after that gets a new MID, and the store joins the two. Nothing in a line can
 // make the parser grow, fail or panic.
 //
+// Servers whose ids are never given again need no lives to tell messages apart;
+// their dialects keep what their lines do not repeat in tables of their own
+// (keeper), bounded in the same way.
+//
+// A stamp may need more than its line: the year and the side of a clock change
+// follow from the lines before it, and the zone of an appliance from the head of
+// its log ([Headers]).
+//
 // A mail log is written by attackers, too: subjects, HELO names, addresses and
 // answers of servers are chosen by others and may look like the fields around
 // them. Where the MTA writes its own fields last they are read from the right,
