@@ -23,6 +23,21 @@ func TestSentence(t *testing.T) {
 		want string
 	}{
 		{"delivered", one(sent), accepted + ", handed to mx.example.net 1.9 s later; it answered: 250 2.0.0 Ok: queued as 4ZK. What happened after that is outside our view."},
+		{"rewritten", func() track.Message {
+			m := one(track.Rcpt{Address: "bob@example.net", Status: track.StatusExpanded, Outcome: track.StatusDelivered})
+			m.Children = []track.Relative{{QueueID: "51", Relation: track.Copy}, {QueueID: "52", Relation: track.Rewritten}}
+			return m
+		}(), accepted + ", rewritten as 52. Further on its way it is delivered."},
+		{"dropped as a whole", func() track.Message {
+			m := one(track.Rcpt{Address: "bob@example.net", Status: track.StatusDropped, Outcome: track.StatusDropped})
+			m.Reason = "Dropped by CASE"
+			return m
+		}(), accepted + ", thrown away because of its content: Dropped by CASE."},
+		{"released, came back", func() track.Message {
+			m := one(track.Rcpt{Address: "", Status: track.StatusQueued})
+			m.Client, m.Parent = nil, &track.Relative{QueueID: "41", Relation: track.Released}
+			return m
+		}(), "Released (before, it was 41) by mx1 on 20 Nov 2026 at 20:18:04 +01:00, waiting for its first attempt of delivery."},
 		{"whole seconds", one(with(sent, func(r *track.Rcpt) { r.Time = begin; r.Response = "" })),
 			accepted + ", handed to mx.example.net within a second. What happened after that is outside our view."},
 		{"next hop in the fleet", one(with(sent, func(r *track.Rcpt) {

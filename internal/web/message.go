@@ -295,6 +295,11 @@ func (s *site) facts(m *track.Message) []factView {
 		add("Size", size)
 	}
 	add("Direction", value(m.Direction, search.FieldDirection))
+	for _, f := range m.Attachments {
+		v := value(f.Name, search.FieldAttachment)
+		v.Note = safetext.Of(f.Hash).Short(80).String()
+		add("Attachment", v)
+	}
 	for _, e := range m.Verdicts {
 		v := value(e.Verdict, search.FieldVerdict)
 		v.Note = safetext.Of(strings.TrimSpace(e.Engine + " " + e.Score)).Short(80).String()
