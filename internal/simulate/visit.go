@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -89,7 +90,7 @@ func (w *Site) session(h *host, c *Cue, to way) *session {
 			return s
 		}
 		s.user, s.tls = name, true
-		ip := fmt.Sprintf("192.0.2.%d", 64+len(name)*7+int(name[0]-'a'))
+		ip := fmt.Sprintf("192.0.2.%d", 64+slices.Index(own, name)) // 63 is everybody else's
 		s.Client = Client{Name: "pc-" + name + "." + w.o.Domain, IP: ip, Port: 1024 + w.rnd.IntN(60000), HELO: "[" + ip + "]"}
 		if h.MTA == Sendmail || h.MTA == ESA { // hosts behind these need no password
 			s.user, s.HELO = "", s.Name
