@@ -7,7 +7,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 
 export CGO_ENABLED ?= 0
 
-.PHONY: help build install first-search test race fuzz torture peers bench lint fmt picture screenshots
+.PHONY: help build install demo first-search test race fuzz torture peers bench lint fmt picture screenshots
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,6 +17,9 @@ build: ## bin/waybill, one static binary
 
 install: ## waybill into GOBIN
 	$(GO) install -trimpath -ldflags "-s -w" ./cmd/waybill
+
+demo: build ## a fleet of gateways to look at, in the browser
+	bin/waybill demo
 
 first-search: build ## import the bundled logs and search them
 	@sh examples/first-search.sh bin/waybill

@@ -203,3 +203,11 @@ func before(logs []Log, i int) []string {
 	}
 	return out
 }
+
+// place is where files may be left that go with the session.
+func (s *Session) place() string {
+	if s.temp != nil {
+		return s.temp.path
+	}
+	return s.Dir
+}

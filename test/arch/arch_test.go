@@ -28,7 +28,7 @@ const (
 // never those above. What stands below a package (store/sqlite) has its layer,
 // and may import it.
 var layers = [][]string{
-	{"internal/track", "internal/safefs", "internal/safetext", "internal/supervise", "internal/testkit"},
+	{"internal/track", "internal/safefs", "internal/safetext", "internal/supervise", "internal/simulate", "internal/testkit"},
 	{"internal/window", "internal/maillog", "internal/source"},
 	{"internal/export", "internal/coverage", "internal/store"},
 	{"internal/importer", "internal/qlogd", "internal/sshd", "internal/smad", "internal/trackerd", "internal/logsub",
@@ -160,6 +160,7 @@ func TestLayersTest(t *testing.T) {
 		{"internal/search", "internal/config", false},
 		{"internal/app", "internal/config", true},
 		{"internal/app", "internal/search", true},
+		{"internal/simulate", "internal/maillog", false},
 		{"internal/app", "cmd/waybill", false},
 		{"cmd/waybill", "cmd/waybill/internal/term", true},
 		{"cmd/waybill", "internal/app", true},
