@@ -19,7 +19,12 @@ import (
 	"waybill/internal/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if temp := os.Getenv(holdEnv); temp != "" {
+		hold(temp)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var quiet = slog.New(slog.DiscardHandler)
 

@@ -59,15 +59,15 @@ const (
 	lastBytes = 64 << 10
 )
 
-// usual are the places where mail servers log; each is a pattern.
-var usual = []string{"var/log/mail.log*", "var/log/maillog*", "var/log/exim4/*", "var/log/exim/*"}
+// usualPlaces are the places where mail servers log; each is a pattern.
+var usualPlaces = []string{"var/log/mail.log*", "var/log/maillog*", "var/log/exim4/*", "var/log/exim/*"}
 
 // Usual finds logs in the places where mail servers leave them, below root,
 // which is "/" but in tests. It also returns the patterns of those places.
 func (f *Finder) Usual(root string) (*Found, []string, error) {
 	var out Found
 	var places []string
-	for _, u := range usual {
+	for _, u := range usualPlaces {
 		pattern := filepath.Join(root, u)
 		places = append(places, pattern)
 		paths, err := filepath.Glob(pattern)
