@@ -235,6 +235,9 @@ func eximWord(s string) (word, rest string) {
 
 // eximBracket reads "<address>", whose local part may be quoted.
 func eximBracket(s string) (inner, rest string, ok bool) {
+	if s == "" || s[0] != '<' {
+		return "", s, false
+	}
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
 		case '"':
