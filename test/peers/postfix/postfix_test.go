@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"waybill/internal/track"
-	"waybill/test/peers/postfix/rig"
+	"waybill/test/peers/smtprig"
 )
 
 // TestPostfixDeliveries holds every delivery to a sink against what the sink
@@ -388,7 +388,7 @@ func TestPostfixMessageIDs(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
 		sent := class(t, &w.scene, "no-message-id-remote")[0]
 		for _, m := range w.messages {
-			if m.QueueID == sent.QueueID && m.Gateway == hosts["a"] && m.Sender != nil && *m.Sender == rig.Sender && m.Subject == "class no-message-id-remote" && m.MessageID != "" {
+			if m.QueueID == sent.QueueID && m.Gateway == hosts["a"] && m.Sender != nil && *m.Sender == smtprig.Sender && m.Subject == "class no-message-id-remote" && m.MessageID != "" {
 				t.Errorf("%s has Message-ID %s", m.QueueID, m.MessageID)
 			}
 		}

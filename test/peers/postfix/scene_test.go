@@ -18,12 +18,13 @@ import (
 
 	"waybill/test/peers/peer"
 	"waybill/test/peers/postfix/rig"
+	"waybill/test/peers/smtprig"
 )
 
 // scene is a run of the rig: the logs of its two hosts and the truth.
 type scene struct {
 	logs  map[string]string // host name: path
-	truth *rig.Truth
+	truth *smtprig.Truth
 }
 
 // hosts of the rig by instance; C lives on A's host.
@@ -42,7 +43,7 @@ var recorded = sync.OnceValues(func() (*scene, error) {
 	if err != nil {
 		return nil, err
 	}
-	truth, err := rig.ReadTruth(z)
+	truth, err := smtprig.ReadTruth(z)
 	return &scene{truth: truth, logs: map[string]string{
 		"mx-a": genuine + "postfix-rig.log.gz", "mx-b": genuine + "postfix-rig-b.log.gz"}}, err
 })

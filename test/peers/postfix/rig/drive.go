@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"waybill/test/peers/smtprig"
 )
 
 // drive offers all classes of messages. Independent ones go at the same time,
@@ -32,10 +34,10 @@ func (r *Rig) waitUp(ctx context.Context) error {
 	defer cancel()
 	for _, service := range []string{"edge", "b", "c"} {
 		for {
-			s, err := dial("", r.ports[service])
+			s, err := smtprig.Dial("", r.Ports[service])
 			if err == nil {
-				if _, _, err = s.text.ReadResponse(220); err == nil {
-					s.quit()
+				if _, _, err = s.Text.ReadResponse(220); err == nil {
+					s.Quit()
 					break
 				}
 			}

@@ -1,4 +1,4 @@
-package rig
+package smtprig
 
 import (
 	"bufio"

@@ -1,4 +1,4 @@
-package rig
+package smtprig
 
 import (
 	"bufio"
@@ -12,7 +12,7 @@ import (
 // Sent is what the driver offered to a service, and what it was told.
 type Sent struct {
 	Class    string
-	Instance string // "a", "b", "c": whose service
+	Instance string // of the MTA, where a rig has several
 	Service  string // name of the service
 	Sender   string
 	To       []string // all recipients offered
@@ -53,9 +53,10 @@ type Truth struct {
 	mu sync.Mutex // while a run writes it
 }
 
-func (t *Truth) sent(s Sent) { t.mu.Lock(); t.Sent = append(t.Sent, s); t.mu.Unlock() }
-func (t *Truth) sunk(s Sunk) { t.mu.Lock(); t.Sunk = append(t.Sunk, s); t.mu.Unlock() }
-func (t *Truth) did(d Did)   { t.mu.Lock(); t.Did = append(t.Did, d); t.mu.Unlock() }
+// AddSent, AddSunk and AddDid add to the truth; they may be called side by side.
+func (t *Truth) AddSent(s Sent) { t.mu.Lock(); t.Sent = append(t.Sent, s); t.mu.Unlock() }
+func (t *Truth) AddSunk(s Sunk) { t.mu.Lock(); t.Sunk = append(t.Sunk, s); t.mu.Unlock() }
+func (t *Truth) AddDid(d Did)   { t.mu.Lock(); t.Did = append(t.Did, d); t.mu.Unlock() }
 
 // Write writes the truth as tab separated lines; the first column tells the
 // kind of line.
