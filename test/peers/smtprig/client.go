@@ -30,10 +30,24 @@ func Dial(from string, port int) (*Session, error) {
 	return &Session{c, textproto.NewConn(c)}, nil
 }
 
-// Greet waits for the banner and says EHLO.
+// Refusal is the reply to a command that had to succeed and did not.
+type Refusal struct {
+	Command string
+	Code    int
+	Text    string
+}
+
+func (r *Refusal) Error() string { return fmt.Sprintf("%s: %d %s", r.Command, r.Code, r.Text) }
+
+// Greet waits for the banner and says EHLO. A server that wants no
+// conversation is a *Refusal.
 func (s *Session) Greet(helo string) error {
-	if _, msg, err := s.Text.ReadResponse(220); err != nil {
-		return fmt.Errorf("banner %q: %w", msg, err)
+	code, msg, err := s.Reply()
+	if err != nil {
+		return err
+	}
+	if code != 220 {
+		return &Refusal{"banner", code, msg}
 	}
 	return s.Must("EHLO %s", helo)
 }
@@ -54,14 +68,15 @@ func (s *Session) Reply() (int, string, error) {
 	return code, msg, err
 }
 
-// Must is Cmd for a command that has to succeed.
+// Must is Cmd for a command that has to succeed; where it does not, the error is
+// a *Refusal.
 func (s *Session) Must(format string, args ...any) error {
 	code, msg, err := s.Cmd(format, args...)
 	if err != nil {
 		return err
 	}
 	if code >= 400 {
-		return fmt.Errorf("%s: %d %s", fmt.Sprintf(format, args...), code, msg)
+		return &Refusal{fmt.Sprintf(format, args...), code, msg}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package smtprig
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -26,6 +27,7 @@ type Mail struct {
 	User    string // AUTH PLAIN over TLS
 	TLS     bool   // STARTTLS first, without AUTH
 	UTF8    bool
+	Refused bool              // before MAIL: no error
 	Expect  map[string]string // outcomes; nil: all delivered
 }
 
@@ -133,6 +135,11 @@ func (d *Driver) offer(m Mail, text string, sent *Sent) error {
 	}
 	defer s.Quit()
 	if err := s.Greet(m.Helo); err != nil {
+		var r *Refusal
+		if errors.As(err, &r) && m.Refused {
+			sent.Code = r.Code
+			return nil
+		}
 		return err
 	}
 	if m.User != "" || m.TLS {

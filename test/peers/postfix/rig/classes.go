@@ -3,7 +3,6 @@ package rig
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"waybill/test/peers/smtprig"
@@ -40,7 +39,7 @@ func (r *Rig) plain(context.Context) error {
 		{Class: "reject", To: []string{"no1@rej.test"}},
 		{Class: "reject-later", To: []string{"later1@rej.test"}},
 		{Class: "reject-sender", From: "s@spam.test", To: []string{"u1@ok.test"}},
-		{Class: "reject-relay", Source: stranger, To: []string{"u1@elsewhere.invalid"}},
+		{Class: "reject-relay", Source: smtprig.Stranger, To: []string{"u1@elsewhere.invalid"}},
 		{Class: "reject-data", From: "datano@src.test", To: []string{"u1@ok.test"}},
 		{Class: "warn-if-reject", Helo: "short", To: []string{"u1@ok.test"}},
 		{Class: "elsewhere", To: []string{"u1@elsewhere.invalid"}},
@@ -108,7 +107,7 @@ func (r *Rig) plain(context.Context) error {
 		{Class: "subject-utf8", Subject: "Grüße aus Köln", To: []string{"u1@ok.test"}},
 		{Class: "subject-empty", Subject: "", To: []string{"u1@ok.test"}},
 		{Class: "no-message-id", ID: "none", To: []string{"no-message-id@ok.test"}},
-		{Class: "no-message-id-remote", Source: stranger, ID: "none", To: []string{"no-message-id2@ok.test"}},
+		{Class: "no-message-id-remote", Source: smtprig.Stranger, ID: "none", To: []string{"no-message-id2@ok.test"}},
 		{Class: "odd-message-id", ID: "<odd id with: spaces; from=<x@y>@driver.test>", To: []string{"u1@ok.test"}},
 		{Class: "odd-address", To: []string{`"quoted user"@ok.test`, "plus+tag@ok.test", "UPPER@OK.test"}},
 		{Class: "utf8-address", UTF8: true, To: []string{"größe@ok.test"}},
@@ -128,40 +127,4 @@ func (r *Rig) plain(context.Context) error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
-}
-
-// stranger is the one loopback address that Postfix does not trust: it may not
-// relay, and nothing is added to its headers.
-const stranger = "127.0.0.99"
-
-// bulk offers many ordinary messages, several over one connection, so that
-// connections, pids and lines of a second mix.
-func (r *Rig) bulk(context.Context) error {
-	s, err := smtprig.Dial("", r.Ports["edge"])
-	if err != nil {
-		return err
-	}
-	defer s.Quit()
-	if err := s.Greet("bulk.example.test"); err != nil {
-		return err
-	}
-	for n := range 60 {
-		to := fmt.Sprintf("bulk%d@ok.test", n)
-		id := r.NewID("bulk")
-		sent := smtprig.Sent{Class: "bulk", Instance: "a", Service: "edge", Sender: smtprig.Sender, To: []string{to}, MessageID: id,
-			Expect: smtprig.One(to, "delivered"), Result: "refused"}
-		if err := errors.Join(s.Must("MAIL FROM:<%s>", smtprig.Sender), s.Must("RCPT TO:<%s>", to)); err != nil {
-			return fmt.Errorf("class bulk: %w", err)
-		}
-		code, msg, err := s.Data("Subject: bulk " + to + "\nMessage-ID: " + id + "\n\nHello.\n")
-		if err != nil {
-			return fmt.Errorf("class bulk: %w", err)
-		}
-		sent.Code, sent.QueueID = code, queuedAs(msg)
-		if code < 400 {
-			sent.Result = "accepted"
-		}
-		r.Truth.AddSent(sent)
-	}
-	return nil
 }

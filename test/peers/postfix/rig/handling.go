@@ -36,7 +36,7 @@ func (r *Rig) queue(ctx context.Context) error {
 	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		return err
 	}
-	if err := pause(ctx, 2*time.Second); err != nil { // the first attempts are over
+	if err := smtprig.Pause(ctx, 2*time.Second); err != nil { // the first attempts are over
 		return err
 	}
 	return errors.Join(
@@ -47,43 +47,9 @@ func (r *Rig) queue(ctx context.Context) error {
 		do("defer-requeue", "requeue", "-r", again),
 		do("defer-delete", "delete", "-d", gone),
 		do("defer-hold-release", "hold", "-h", bounce),
-		pause(ctx, time.Second),
+		smtprig.Pause(ctx, time.Second),
 		do("defer-hold-release", "release", "-H", bounce),
 	)
-}
-
-// abort leaves in the middle of a session, at each step of it.
-func (r *Rig) abort(context.Context) error {
-	var errs []error
-	for _, stage := range []string{"connect", "ehlo", "mail", "rcpt", "data"} {
-		s, err := smtprig.Dial("", r.Ports["edge"])
-		if err != nil {
-			return err
-		}
-		to := "abort-" + stage + "@ok.test"
-		steps := []func() error{
-			func() error { _, _, err := s.Text.ReadResponse(220); return err },
-			func() error { return s.Must("EHLO abort-%s.example.test", stage) },
-			func() error { return s.Must("MAIL FROM:<abort@src.test>") },
-			func() error { return s.Must("RCPT TO:<%s>", to) },
-			func() error {
-				if err := s.Must("DATA"); err != nil {
-					return err
-				}
-				return s.Text.PrintfLine("Subject: cut\r\nMessage-ID: <abort-%s@driver.test>\r\n\r\nhalf a", stage)
-			},
-		}
-		reached := map[string]int{"connect": 1, "ehlo": 2, "mail": 3, "rcpt": 4, "data": 5}[stage]
-		for _, step := range steps[:reached] {
-			errs = append(errs, step())
-		}
-		s.Text.Close()
-		if reached >= 4 {
-			r.Truth.AddSent(smtprig.Sent{Class: "abort-" + stage, Instance: "a", Service: "edge", Sender: "abort@src.test", To: []string{to},
-				Result: "aborted", Expect: smtprig.One(to, "aborted")})
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // postscreen shows itself talking before the banner, coming from a listed

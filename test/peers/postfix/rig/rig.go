@@ -101,26 +101,16 @@ func (r *Rig) etc(instance string) string { return filepath.Join(r.Dir, instance
 // settle waits until only held messages are left in the queues: the longest
 // lifetime of a message bounds it, and a bounce may follow.
 func (r *Rig) settle(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
-	defer cancel()
-	tick := time.NewTicker(500 * time.Millisecond)
-	defer tick.Stop()
-	for quiet := 0; quiet < 4; {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the queues have not come to rest: %w", ctx.Err())
-		case <-tick.C:
-		}
-		quiet++
+	return smtprig.Settle(ctx, 90*time.Second, func() (bool, error) {
 		for _, i := range r.instances() {
 			for _, q := range []string{"maildrop", "incoming", "active", "deferred"} {
 				if !empty(filepath.Join(r.Dir, i.name, "queue", q)) {
-					quiet = 0
+					return true, nil
 				}
 			}
 		}
-	}
-	return nil
+		return false, nil
+	})
 }
 
 // empty reports whether there is no file below a queue directory.
