@@ -134,10 +134,17 @@ func (d *Driver) offer(m Mail, text string, sent *Sent) error {
 		return err
 	}
 	defer s.Quit()
+	refused := func(code int) bool {
+		sent.Code = code
+		if code >= 400 {
+			sent.Refusals++
+		}
+		return code >= 400
+	}
 	if err := s.Greet(m.Helo); err != nil {
 		var r *Refusal
 		if errors.As(err, &r) && m.Refused {
-			sent.Code = r.Code
+			refused(r.Code)
 			return nil
 		}
 		return err
@@ -149,8 +156,7 @@ func (d *Driver) offer(m Mail, text string, sent *Sent) error {
 	}
 	if m.User != "" {
 		code, msg, err := s.Auth(m.User, d.Password)
-		if err != nil || code >= 400 {
-			sent.Code = code
+		if err != nil || refused(code) {
 			return errorOf(err, code, msg)
 		}
 	}
@@ -159,21 +165,18 @@ func (d *Driver) offer(m Mail, text string, sent *Sent) error {
 		param = " SMTPUTF8"
 	}
 	code, _, err := s.Cmd("MAIL FROM:<%s>%s", m.From, param)
-	if err != nil || code >= 400 {
-		sent.Code = code
+	if err != nil || refused(code) {
 		return err
 	}
 	taken := 0
 	for _, to := range m.To {
-		code, _, err = s.Cmd("RCPT TO:<%s>%s", to, strings.TrimRight(" "+m.Param, " "))
-		if err != nil {
+		if code, _, err = s.Cmd("RCPT TO:<%s>%s", to, strings.TrimRight(" "+m.Param, " ")); err != nil {
 			return err
 		}
-		if code < 400 {
-			taken++
-		} else {
-			sent.Code = code
+		if refused(code) {
 			sent.Expect[to] = "rejected"
+		} else {
+			taken++
 		}
 	}
 	if taken == 0 {
@@ -183,14 +186,13 @@ func (d *Driver) offer(m Mail, text string, sent *Sent) error {
 	if err != nil {
 		return err
 	}
-	sent.Code = code
-	if code < 400 {
-		sent.Result, sent.QueueID = "accepted", d.QueueID(msg)
-	} else {
+	if refused(code) {
 		for to := range sent.Expect {
 			sent.Expect[to] = "rejected"
 		}
+		return nil
 	}
+	sent.Result, sent.QueueID = "accepted", d.QueueID(msg)
 	return nil
 }
 

@@ -21,6 +21,7 @@ type Sent struct {
 	QueueID   string // from the reply, "" when it named none
 	Result    string // accepted, refused, aborted
 	Code      int    // of the reply that decided
+	Refusals  int    // replies that refused something: the connection, a command, the message
 	// Expect is the outcome of each recipient in the end.
 	Expect map[string]string
 }
@@ -64,7 +65,7 @@ func (t *Truth) Write(w io.Writer) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b := bufio.NewWriter(w)
-	fmt.Fprintln(b, "#sent\tclass\tinstance\tservice\tsender\trecipients\tmessage-id\tqueue-id\tresult\tcode\texpected outcome of each recipient")
+	fmt.Fprintln(b, "#sent\tclass\tinstance\tservice\tsender\trecipients\tmessage-id\tqueue-id\tresult\tcode\texpected outcome of each recipient\trefusals")
 	fmt.Fprintln(b, "#sink\tname\tport\tsender\trecipients\tmessage-id\ttls\tresult")
 	fmt.Fprintln(b, "#did\taction\tinstance\tqueue-id\tmessage-id")
 	for _, s := range t.Sent {
@@ -73,8 +74,8 @@ func (t *Truth) Write(w io.Writer) error {
 			expect = append(expect, to+"="+status)
 		}
 		slices.Sort(expect)
-		fmt.Fprintf(b, "sent\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", s.Class, s.Instance, s.Service, s.Sender,
-			strings.Join(s.To, ","), s.MessageID, s.QueueID, s.Result, s.Code, strings.Join(expect, ","))
+		fmt.Fprintf(b, "sent\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\n", s.Class, s.Instance, s.Service, s.Sender,
+			strings.Join(s.To, ","), s.MessageID, s.QueueID, s.Result, s.Code, strings.Join(expect, ","), s.Refusals)
 	}
 	for _, s := range t.Sunk {
 		fmt.Fprintf(b, "sink\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", s.Sink, s.Port, s.Sender, strings.Join(s.To, ","), s.MessageID, s.TLS, s.Result)

@@ -144,7 +144,7 @@ func (r *Rig) local(context.Context) error {
 		return errors.New("class command-rejected: the message was taken")
 	}
 	r.Truth.AddSent(smtprig.Sent{Class: "command-rejected", Service: "command", Sender: smtprig.Sender, To: []string{"u1@ok.test"}, MessageID: id, Result: "refused",
-		Expect: smtprig.One("u1@ok.test", "rejected")})
+		Refusals: 1, Expect: smtprig.One("u1@ok.test", "rejected")})
 	return errors.Join(batch,
 		submit("command", smtprig.One("command1@ok.test", "delivered")),
 		submit("command-two", smtprig.All([]string{"command2@ok.test", "command3@stls.test"}, "delivered")),

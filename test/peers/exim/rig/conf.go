@@ -38,8 +38,8 @@ daemon_smtp_ports = %d : %d : %d
 local_interfaces = 127.0.0.1
 disable_ipv6
 tls_advertise_hosts = *
-tls_certificate = /etc/exim4/cert.pem
-tls_privatekey = /etc/exim4/key.pem
+tls_certificate = /etc/ssl/cert.pem
+tls_privatekey = /etc/ssl/key.pem
 auth_advertise_hosts = ${if eq{$tls_in_cipher}{}{}{*}}
 dsn_advertise_hosts = *
 domainlist local_domains = local.test

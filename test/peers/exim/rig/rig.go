@@ -2,14 +2,11 @@ package rig
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"path/filepath"
+	"os"
 	"strings"
-	"sync"
 	"time"
 
-	"waybill/test/peers/peer"
 	"waybill/test/peers/smtprig"
 )
 
@@ -33,38 +30,34 @@ var Variants = []Variant{
 
 // Rig is one Exim, its sinks and the truth about them.
 type Rig struct {
-	smtprig.Driver
+	smtprig.Site
 	Variant Variant
-
-	jail   *peer.Jail
-	dir    string
-	tls    *tls.Config
-	dns    string // address of the name server
-	closed []func() error
 }
 
 // Logs are the files that Exim wrote: the main log and the reject log, or the
 // one that syslog wrote.
 func (r *Rig) Logs() []string {
 	if r.Variant.Syslog {
-		return []string{filepath.Join(r.dir, "mail.log")}
+		return []string{r.Log()}
 	}
-	return []string{r.jail.Path("/var/log/exim4/mainlog"), r.jail.Path("/var/log/exim4/rejectlog")}
+	return []string{r.Jail.Path("/var/log/exim4/mainlog"), r.Jail.Path("/var/log/exim4/rejectlog")}
 }
 
-// services are the ways in; Exim tells them apart by the port.
+// services are the ways in; Exim tells them apart by the port. Nobody listens at
+// dead.
 var services = []string{"edge", "cutthrough", "callout", "dead"}
 
 // Run does a whole run in dir with Exim's unpacked tree: start, all classes,
 // wait for the queue to end, stop. The rig it returns holds the truth; the logs
 // stay in dir.
 func Run(ctx context.Context, tree, dir string, v Variant) (*Rig, error) {
-	r := &Rig{Variant: v, dir: dir, tls: &tls.Config{}, Driver: smtprig.Driver{Ports: map[string]int{}, First: "edge", Password: "secret", QueueID: queueID}}
-	err := r.up(ctx, tree)
+	r := &Rig{Variant: v}
+	r.First, r.QueueID = "edge", queueID
+	err := r.up(ctx, tree, dir)
 	if err == nil {
 		err = errors.Join(r.drive(ctx), r.settle(ctx))
 	}
-	return r, errors.Join(err, r.down())
+	return r, errors.Join(err, r.Close())
 }
 
 // queueID is in "OK id=1xUrpg-0002vn-2z".
@@ -74,93 +67,41 @@ func queueID(reply string) string {
 	return id
 }
 
-func (r *Rig) up(ctx context.Context, tree string) error {
-	ports, err := peer.FreePorts(len(services))
-	if err != nil {
-		return err
-	}
-	for i, name := range services {
-		r.Ports[name] = ports[i]
-	}
-	if r.jail, err = peer.NewJail(tree, filepath.Join(r.dir, "root")); err != nil {
-		return err
-	}
-	r.closed = append(r.closed, r.jail.Stop)
-	cert, key, both, err := smtprig.Certificate("mx.example.test")
-	if err != nil {
-		return err
-	}
-	r.tls.Certificates = []tls.Certificate{both}
-	stop, err := r.Serve(r.Sinks(r.tls))
-	if err != nil {
-		return err
-	}
-	r.closed = append(r.closed, stop)
-	if err := r.names(); err != nil {
-		return err
-	}
-	log, err := peer.NewSyslog(r.jail.Path("/dev/log"), "mx-e", filepath.Join(r.dir, "mail.log"), filepath.Join(r.dir, "mail-rfc3339.log"))
-	if err != nil {
-		return err
-	}
-	r.closed = append(r.closed, log.Close)
-	if err := errors.Join(
-		r.jail.AddUser("Debian-exim", exim),
-		r.jail.AddUser("ann", ann),
-		r.jail.MkdirFor("/var/spool/exim4", exim, 0o750),
-		r.jail.MkdirFor("/var/log/exim4", exim, 0o755),
-		r.jail.Write("/etc/exim4/cert.pem", cert, 0o644),
-		r.jail.Write("/etc/exim4/key.pem", key, 0o644),
-		r.jail.Write("/etc/exim4/exim4.conf", r.config(), 0o644),
-		r.jail.Write("/etc/aliases", aliases, 0o644),
-	); err != nil {
-		return err
-	}
-	if err := r.jail.Start("/usr/sbin/exim4", "-bdf", "-q2s"); err != nil {
-		return err
-	}
-	return r.WaitUp(ctx, "edge")
-}
-
 // Ids of users in the jail.
 const (
 	exim = 101
 	ann  = 1001
 )
 
-// names starts the name server.
-func (r *Rig) names() error {
-	d := &smtprig.DNS{
-		A:      map[string]string{"mx1.dns.test": "127.0.0.1"},
-		MX:     map[string]string{"mx.dns.test": "mx1.dns.test.", "null.dns.test": "."},
-		Broken: []string{"broken.dns.test"},
-	}
-	ip, err := d.ListenAnywhere()
-	if err != nil {
+func (r *Rig) up(ctx context.Context, tree, dir string) error {
+	if err := r.Open(tree, dir, "mx-e", services); err != nil {
 		return err
 	}
-	r.dns = ip
-	r.closed = append(r.closed, d.Close)
-	return r.jail.Write("/etc/resolv.conf", "nameserver "+ip+"\noptions timeout:2 attempts:1\n", 0o644)
+	if err := errors.Join(
+		r.Jail.AddUser("Debian-exim", exim),
+		r.Jail.AddUser("ann", ann),
+		r.Jail.MkdirFor("/var/spool/exim4", exim, 0o750),
+		r.Jail.MkdirFor("/var/log/exim4", exim, 0o755),
+		os.Chown(r.Jail.Path("/etc/ssl/key.pem"), exim, exim),
+		r.Jail.Write("/etc/exim4/exim4.conf", r.config(), 0o644),
+		r.Jail.Write("/etc/aliases", aliases, 0o644),
+	); err != nil {
+		return err
+	}
+	if err := r.Jail.Start("/usr/sbin/exim4", "-bdf", "-q2s"); err != nil {
+		return err
+	}
+	return r.WaitUp(ctx, "edge")
 }
 
-// drive offers all classes. Independent ones go at the same time, as they do on
-// a real host, so that their lines mix.
+// drive offers all classes.
 func (r *Rig) drive(ctx context.Context) error {
-	parts := []func(context.Context) error{
+	return smtprig.Parts(ctx,
 		func(context.Context) error { return r.Offer(smtprig.Common()) },
 		func(context.Context) error { return r.Offer(classes()) },
 		func(context.Context) error { return r.Bulk(60) },
 		func(context.Context) error { return r.Abort() },
-		r.queue, r.local,
-	}
-	errs := make([]error, len(parts))
-	var wg sync.WaitGroup
-	for i, do := range parts {
-		wg.Go(func() { errs[i] = do(ctx) })
-	}
-	wg.Wait()
-	return errors.Join(errs...)
+		r.queue, r.local)
 }
 
 // settle waits until only frozen messages are left in the queue.
@@ -181,15 +122,5 @@ func (r *Rig) settle(ctx context.Context) error {
 
 // exim runs Exim with the rig's configuration and returns what it said.
 func (r *Rig) exim(stdin string, args ...string) (string, error) {
-	return r.jail.Run(stdin, "/usr/sbin/exim4", args...)
-}
-
-// down stops what was started, in reverse.
-func (r *Rig) down() error {
-	var errs []error
-	for i := len(r.closed) - 1; i >= 0; i-- {
-		errs = append(errs, r.closed[i]())
-	}
-	r.closed = nil
-	return errors.Join(errs...)
+	return r.Jail.Run(stdin, "/usr/sbin/exim4", args...)
 }
