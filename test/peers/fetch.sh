@@ -108,6 +108,7 @@ if begin sendmail sendmail-bin sendmail-base sendmail-cf m4 sasl2-bin libsasl2-m
   done
   ln -s ../libexec/sendmail/sendmail "$root/usr/sbin/sendmail"
   take "$work/unpacked/usr/bin/m4" /usr/bin/m4
+  for program in date rm sed uname; do take "/bin/$program" "/usr/bin/$program"; done # for the macros of sendmail.cf
   take "$work/unpacked/usr/sbin/saslpasswd2" /usr/sbin/saslpasswd2
   plugins=$(cd "$work/unpacked" && find usr/lib -path '*sasl2*' -name 'lib*.so*')
   for plugin in $plugins; do take "$work/unpacked/$plugin" "/$plugin"; done

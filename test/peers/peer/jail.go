@@ -74,6 +74,25 @@ func (j *Jail) AddUser(name string, id int) error {
 	)
 }
 
+// Own gives a file to a user and a group.
+func (j *Jail) Own(inside string, user, group int, mode os.FileMode) error {
+	// The bits beyond the permissions are the system's here, not Go's.
+	return errors.Join(os.Chown(j.Path(inside), user, group), syscall.Chmod(j.Path(inside), uint32(mode)))
+}
+
+// Names lists what is in a directory.
+func (j *Jail) Names(inside string) ([]string, error) {
+	entries, err := os.ReadDir(j.Path(inside))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names, nil
+}
+
 // MkdirFor makes a directory that belongs to the user of that id.
 func (j *Jail) MkdirFor(inside string, id int, mode os.FileMode) error {
 	path := j.Path(inside)
@@ -89,8 +108,8 @@ func (j *Jail) append(inside, text string) error {
 	return errors.Join(err, f.Close())
 }
 
-// Run runs a program of the jail to its end and returns what it said, which is
-// also part of the error. stdin is what it reads.
+// Run runs a program of the jail to its end and returns its output; what it
+// said is also part of the error. stdin is what it reads.
 func (j *Jail) Run(stdin, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -99,14 +118,12 @@ func (j *Jail) Run(stdin, name string, args ...string) (string, error) {
 	c.Stdin = strings.NewReader(stdin)
 	// A mail server that goes on in the background keeps the output open.
 	c.WaitDelay = 2 * time.Second
-	out, err := c.CombinedOutput()
-	if errors.Is(err, exec.ErrWaitDelay) {
-		err = nil
+	var out, complaint strings.Builder
+	c.Stdout, c.Stderr = &out, &complaint
+	if err := c.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
+		return out.String(), fmt.Errorf("%s %s: %w: %s%s", name, strings.Join(args, " "), err, out.String(), complaint.String())
 	}
-	if err != nil {
-		return string(out), fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out)
-	}
-	return string(out), nil
+	return out.String(), nil
 }
 
 // Start starts a program of the jail that stays in the foreground. What it says
