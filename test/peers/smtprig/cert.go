@@ -1,9 +1,8 @@
 package smtprig
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -15,7 +14,7 @@ import (
 // Certificate makes a certificate that lives as long as a run, as the text of
 // two PEM files and for the sinks.
 func Certificate(name string) (cert, key string, both tls.Certificate, err error) {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	private, err := rsa.GenerateKey(rand.Reader, 2048) // not every MTA that is in use can do ECDSA
 	if err != nil {
 		return "", "", both, err
 	}

@@ -3,6 +3,7 @@ package smtprig
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -28,6 +29,7 @@ const Drop = "drop"
 // Server is a small SMTP (or LMTP) server. Its hooks give the answers; a nil
 // hook accepts.
 type Server struct {
+	Addr   string // loopback address to listen on; "" is 127.0.0.1
 	LMTP   bool
 	TLS    *tls.Config
 	OnRcpt func(t *Tx, to string) string // reply, or Drop
@@ -38,10 +40,9 @@ type Server struct {
 	wg sync.WaitGroup
 }
 
-// Listen binds a free port of 127.0.0.1 and serves until Close. It returns the
-// port.
+// Listen binds a free port and serves until Close. It returns the port.
 func (s *Server) Listen() (int, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	l, err := net.Listen("tcp4", net.JoinHostPort(cmp.Or(s.Addr, "127.0.0.1"), "0"))
 	if err != nil {
 		return 0, fmt.Errorf("listen for a sink: %w", err)
 	}

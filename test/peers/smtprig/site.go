@@ -16,6 +16,9 @@ import (
 type Site struct {
 	Driver
 	Jail *peer.Jail
+	// SinkAddr tells the loopback address of each sink, for servers that judge a
+	// next hop by its address alone; nil puts all at 127.0.0.1.
+	SinkAddr func(sink string) string
 
 	dir    string
 	closed []func() error
@@ -40,7 +43,13 @@ func (s *Site) Open(tree, dir, host string, services []string) error {
 	if err != nil {
 		return err
 	}
-	stop, err := s.Serve(s.Sinks(&tls.Config{Certificates: []tls.Certificate{both}}))
+	sinks := s.Sinks(&tls.Config{Certificates: []tls.Certificate{both}})
+	if s.SinkAddr != nil {
+		for name, sink := range sinks {
+			sink.Addr = s.SinkAddr(name)
+		}
+	}
+	stop, err := s.Serve(sinks)
 	if err != nil {
 		return err
 	}

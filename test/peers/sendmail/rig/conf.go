@@ -46,8 +46,8 @@ team: t1@ok.test, t2@ok.test
 owner-team: boss@src.test
 file: /var/mail/filebox
 prog: "|/usr/bin/cat >/dev/null"
-badprog: "|exit 67"
-laterprog: "|exit 75"
+badprog: "|/usr/bin/cat >/dev/null; exit 67"
+laterprog: "|/usr/bin/cat >/dev/null; exit 75"
 nowhere: nowhere@hard.test
 nowhere2: nowhere2@hard.test, ann
 gone: /dev/null
