@@ -22,7 +22,7 @@ fetch() {
     rm -rf "$work/debs"
     mkdir -p "$work/debs" "$work/unpacked"
     cd "$work/debs"
-    apt-get download -qq "$@" 2>"$work/apt.err" || { cat "$work/apt.err" >&2; exit 1; }
+    apt-get download -qq "$@" 2>"$work/apt.err" || { cat "$work/apt.err" >&2; exit 1; } # warns when run by root
     for deb in *.deb; do
       dpkg-deb -x "$deb" "$work/unpacked"
       dpkg-deb -W --showformat '${Package} ${Version}\n' "$deb" >>"$work/versions"
@@ -81,13 +81,12 @@ complete() {
   mv "$root" "$out/$1"
 }
 
-# begin NAME PACKAGE...: download what a tree is made of, or say that it is there.
+have() { [ -e "$out/$1/versions" ]; }
+
+# begin NAME PACKAGE...: download what a tree is made of and begin it.
 begin() {
   local name=$1
   shift
-  if [ -e "$out/$name/versions" ]; then
-    return 1
-  fi
   rm -rf "$work/unpacked" "$work/versions"
   fetch "$@" $(libraries "$@")
   found=$(find "$work/unpacked" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd:)
@@ -96,13 +95,15 @@ begin() {
   take /bin/cat /usr/bin/cat
 }
 
-if begin exim exim4-daemon-light exim4-base; then
+if ! have exim; then
+  begin exim exim4-daemon-light exim4-base
   take "$work/unpacked/usr/sbin/exim4" /usr/sbin/exim4
   cp "$work/unpacked/usr/sbin/exigrep" "$work/unpacked/usr/sbin/eximstats" "$out/"
   complete exim
 fi
 
-if begin sendmail sendmail-bin sendmail-base sendmail-cf m4 sasl2-bin libsasl2-modules libsasl2-modules-db; then
+if ! have sendmail; then
+  begin sendmail sendmail-bin sendmail-base sendmail-cf m4 sasl2-bin libsasl2-modules libsasl2-modules-db
   for program in sendmail mail.local makemap smrsh; do
     take "$work/unpacked/usr/libexec/sendmail/$program" "/usr/libexec/sendmail/$program"
   done
@@ -117,7 +118,8 @@ if begin sendmail sendmail-bin sendmail-base sendmail-cf m4 sasl2-bin libsasl2-m
   complete sendmail
 fi
 
-if begin opensmtpd opensmtpd; then
+if ! have opensmtpd; then
+  begin opensmtpd opensmtpd
   for program in usr/sbin/smtpd usr/sbin/smtpctl usr/libexec/opensmtpd/{encrypt,lockspool,mail.lmtp,mail.local,mail.maildir,mail.mboxfile,mail.mda}; do
     take "$work/unpacked/$program" "/$program"
   done

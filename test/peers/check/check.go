@@ -80,20 +80,30 @@ func (l Log) Deliveries(tb testing.TB, truth *smtprig.Truth, messages []*track.M
 			sender = *m.Sender
 		}
 		for _, r := range m.Recipients {
-			if r.Status == track.StatusDelivered && !l.local(r) {
+			// What was handed to another message of the same log has not left the host.
+			if r.Status == track.StatusDelivered && !l.local(r) && r.Next == nil {
 				got[l.delivery(m.MessageID, sender, r.Address)]++
 			}
 		}
 	}
+	var wrong []string
 	for d, n := range want {
 		if got[d] != n {
-			tb.Errorf("%v: the sink took %d, found %d", d, n, got[d])
+			wrong = append(wrong, fmt.Sprintf("%v: the sink took %d, found %d", d, n, got[d]))
 		}
 	}
 	for d, n := range got {
 		if want[d] == 0 {
-			tb.Errorf("%v: found %d, the sink took none", d, n)
+			wrong = append(wrong, fmt.Sprintf("%v: found %d, the sink took none", d, n))
 		}
+	}
+	slices.Sort(wrong)
+	for i, w := range wrong {
+		if i == 12 {
+			tb.Errorf("and %d other differences", len(wrong)-i)
+			break
+		}
+		tb.Error(w)
 	}
 	if len(want) < 80 {
 		tb.Errorf("the truth has %d deliveries only", len(want))
@@ -101,15 +111,20 @@ func (l Log) Deliveries(tb testing.TB, truth *smtprig.Truth, messages []*track.M
 }
 
 // Find returns the message that the driver sent: by its queue id or, where the
-// driver was not told one, by its Message-ID. It is nil when there is none.
+// driver was not told one, by its Message-ID, the earliest that has it. It is nil
+// when there is none.
 func Find(messages []*track.Message, s smtprig.Sent) *track.Message {
+	var found *track.Message
 	for _, m := range messages {
-		if s.QueueID != "" && m.QueueID == s.QueueID ||
-			s.QueueID == "" && s.MessageID != "" && strings.Trim(m.MessageID, "<>") == strings.Trim(s.MessageID, "<>") {
-			return m
+		if s.QueueID != "" {
+			if m.QueueID == s.QueueID {
+				return m
+			}
+		} else if s.MessageID != "" && strings.Trim(m.MessageID, "<>") == strings.Trim(s.MessageID, "<>") && (found == nil || m.Time < found.Time) {
+			found = m
 		}
 	}
-	return nil
+	return found
 }
 
 // Class returns what the driver sent of a class.

@@ -24,7 +24,7 @@ type Jail struct {
 // NewJail copies an unpacked tree to dir, which does not exist yet, and adds the
 // devices and names that every program needs.
 func NewJail(tree, dir string) (*Jail, error) {
-	if out, err := exec.Command("cp", "-a", tree, dir).CombinedOutput(); err != nil {
+	if out, err := exec.Command("cp", "-a", "--no-preserve=ownership", tree, dir).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("copy %s: %w: %s", tree, err, out)
 	}
 	j := &Jail{Dir: dir}

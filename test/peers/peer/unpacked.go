@@ -16,7 +16,7 @@ func Unpacked(tb testing.TB, name string) string {
 	if os.Geteuid() != 0 {
 		Skip(tb, name+" must be started by root")
 	}
-	tree, err := tree(name)
+	tree, err := Tree(name)
 	if err != nil {
 		Skip(tb, fmt.Sprintf("%s is not unpacked (run test/peers/fetch.sh): %v", name, err))
 	}
@@ -38,7 +38,8 @@ func Tool(tb testing.TB, name string) string {
 	return path
 }
 
-func tree(name string) (string, error) {
+// Tree is the path of a server's tree, or an error where it is not complete.
+func Tree(name string) (string, error) {
 	top, err := checkout()
 	if err != nil {
 		return "", err
