@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"waybill/test/peers/smtprig"
@@ -83,8 +84,18 @@ func classes() []smtprig.Mail {
 func (r *Rig) queue(ctx context.Context) error {
 	do := func(class, action string, s smtprig.Sent, args ...string) error {
 		args = append([]string{args[0], s.QueueID}, args[1:]...)
-		if _, err := r.exim("", args...); err != nil {
-			return fmt.Errorf("class %s: %w", class, err)
+		for try := 0; ; try++ {
+			_, err := r.exim("", args...)
+			if err == nil {
+				break
+			}
+			// A delivery that is under way holds a lock on the message.
+			if try == 50 || !strings.Contains(err.Error(), "is locked") {
+				return fmt.Errorf("class %s: %w", class, err)
+			}
+			if err := smtprig.Pause(ctx, 200*time.Millisecond); err != nil {
+				return err
+			}
 		}
 		r.Truth.AddDid(smtprig.Did{Action: action, QueueID: s.QueueID, MessageID: s.MessageID})
 		return nil

@@ -221,7 +221,7 @@ address_file:
 
 begin retry
 
-* * F,25s,3s
+* * F,45s,2s
 
 begin authenticators
 

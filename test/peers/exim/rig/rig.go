@@ -106,7 +106,7 @@ func (r *Rig) drive(ctx context.Context) error {
 
 // settle waits until only frozen messages are left in the queue.
 func (r *Rig) settle(ctx context.Context) error {
-	return smtprig.Settle(ctx, 90*time.Second, func() (bool, error) {
+	return smtprig.Settle(ctx, 150*time.Second, func() (bool, error) {
 		out, err := r.exim("", "-bpru")
 		if err != nil {
 			return false, err

@@ -54,7 +54,7 @@ table aliases file:/etc/aliases
 table anyone { "@" = "nobody" }
 table trusted { "127.0.0.1", "127.0.0.66" }
 smtp max-message-size "200K"
-queue ttl 25s
+queue ttl 40s
 bounce warn-interval 8s
 
 filter "connect" phase connect match src { "127.0.0.66" } disconnect "550 not from you"

@@ -101,7 +101,7 @@ func (r *Rig) drive(ctx context.Context) error {
 // minutes before it tries again; asked to, it tries at once.
 func (r *Rig) settle(ctx context.Context) error {
 	asked := time.Now()
-	return smtprig.Settle(ctx, 100*time.Second, func() (bool, error) {
+	return smtprig.Settle(ctx, 150*time.Second, func() (bool, error) {
 		out, err := r.ctl("show", "queue")
 		if err != nil {
 			return false, err

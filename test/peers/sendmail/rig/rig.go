@@ -119,7 +119,7 @@ func (r *Rig) drive(ctx context.Context) error {
 // settle waits until only quarantined messages are left in the queues: a
 // control file begins with qf, that of a quarantined message with hf.
 func (r *Rig) settle(ctx context.Context) error {
-	return smtprig.Settle(ctx, 90*time.Second, func() (bool, error) {
+	return smtprig.Settle(ctx, 150*time.Second, func() (bool, error) {
 		for _, queue := range []string{"/var/spool/mqueue", "/var/spool/mqueue-client"} {
 			names, err := r.Jail.Names(queue)
 			if err != nil {
