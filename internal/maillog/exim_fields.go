@@ -63,7 +63,7 @@ func eximFlag(s string) int {
 		n = len(s)
 	}
 	switch s[:n] {
-	case "K", "L", "L*", "L.", "L-", "DS", "PRDR", "TFO", "TFO*":
+	case "K", "L", "L*", "L.", "L-", "L*-", "L.-", "DS", "PRDR", "TFO", "TFO*":
 		return n
 	}
 	return 0

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"waybill/internal/track"
-	"waybill/test/peers/postfix/rig"
+	"waybill/test/peers/smtprig"
 )
 
 // delivery is what a sink and a log can both tell of one recipient. A message
@@ -65,7 +65,7 @@ func plainAddress(a string) string { return strings.ReplaceAll(a, `"`, "") }
 // find returns the message that the driver sent: by host, queue id and, as
 // short queue ids come again, Message-ID. A message that was thrown away before
 // its Message-ID came has none in the log.
-func find(messages []*track.Message, s rig.Sent) *track.Message {
+func find(messages []*track.Message, s smtprig.Sent) *track.Message {
 	var nameless *track.Message
 	for _, m := range messages {
 		if m.Gateway != hosts[s.Instance] || m.QueueID != s.QueueID {
@@ -82,9 +82,9 @@ func find(messages []*track.Message, s rig.Sent) *track.Message {
 }
 
 // class returns what the driver sent of a class.
-func class(t *testing.T, s *scene, name string) []rig.Sent {
+func class(t *testing.T, s *scene, name string) []smtprig.Sent {
 	t.Helper()
-	var out []rig.Sent
+	var out []smtprig.Sent
 	for _, x := range s.truth.Sent {
 		if x.Class == name {
 			out = append(out, x)

@@ -6,7 +6,8 @@ import (
 	"testing"
 
 	"waybill/internal/track"
-	"waybill/test/peers/postfix/rig"
+	"waybill/test/peers/program"
+	"waybill/test/peers/smtprig"
 )
 
 // TestPostfixDeliveries holds every delivery to a sink against what the sink
@@ -28,7 +29,7 @@ func TestPostfixOutcomes(t *testing.T) {
 // rejection or as a message with that status, and in no other shape.
 func TestPostfixRefused(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
-		rejected := w.search(t, "status:rejected")
+		rejected := w.Search(t, "status:rejected")
 		for _, sent := range w.truth.Sent {
 			if sent.Result != "refused" || strings.HasPrefix(sent.Class, "sasl-") {
 				continue
@@ -64,8 +65,8 @@ func TestPostfixHold(t *testing.T) {
 		if !strings.Contains(held.Reason, "suspicious") {
 			t.Errorf("held because %q", held.Reason)
 		}
-		m := w.show(t, the(t, &w.scene, w.messages, "hold-release").ID)
-		if got := kinds(m); !slices.Contains(got, "message.held") || !slices.Contains(got, "message.released") || m.Status != track.StatusDelivered {
+		m := w.Show(t, the(t, &w.scene, w.messages, "hold-release").ID)
+		if got := program.Kinds(m); !slices.Contains(got, "message.held") || !slices.Contains(got, "message.released") || m.Status != track.StatusDelivered {
 			t.Errorf("released message: %v with %v", m.Status, got)
 		}
 		if m := the(t, &w.scene, w.messages, "hold-delete"); m.Status == track.StatusHeld {
@@ -78,7 +79,7 @@ func TestPostfixHold(t *testing.T) {
 // the log does not name: the answer must not be a plain no.
 func TestPostfixHeldRecipientsBlind(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
-		if _, code := w.run(t, "search", "--data", w.data, "-o", "ndjson", "recipient:=nobody-at-all@ok.test"); code != 3 {
+		if _, code := w.Run(t, "search", "-o", "ndjson", "recipient:=nobody-at-all@ok.test"); code != 3 {
 			t.Errorf("exit code %d, want 3: held messages do not show their recipients", code)
 		}
 	})
@@ -89,7 +90,7 @@ func TestPostfixRequeue(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
 		for _, name := range []string{"hold-requeue", "defer-requeue"} {
 			m := the(t, &w.scene, w.messages, name)
-			again := w.children(t, m, track.Requeued)
+			again := w.Children(t, m, track.Requeued)
 			if len(again) != 1 || again[0].Parent == nil || again[0].Parent.ID != m.ID {
 				t.Errorf("class %s: children %+v", name, m.Children)
 				continue
@@ -118,12 +119,12 @@ func TestPostfixDiscard(t *testing.T) {
 // login that failed.
 func TestPostfixSASL(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
-		found := w.search(t, "user:=ann@example.test")
+		found := w.Search(t, "user:=ann@example.test")
 		if len(found) != 1 || found[0].MessageID != "<sasl.1@driver.test>" || found[0].Auth == nil || found[0].Auth.Mechanism != "PLAIN" ||
 			found[0].TLS == nil || !strings.HasPrefix(found[0].TLS.Protocol, "TLSv1") {
 			t.Errorf("found %d messages of ann", len(found))
 		}
-		if failed := w.search(t, "kind:rejection", "user:=eve@example.test"); len(failed) != 1 {
+		if failed := w.Search(t, "kind:rejection", "user:=eve@example.test"); len(failed) != 1 {
 			t.Errorf("found %d failed logins of eve, want 1", len(failed))
 		}
 	})
@@ -153,11 +154,11 @@ func TestPostfixMilter(t *testing.T) {
 func TestPostfixPostscreen(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
 		for ip, want := range map[string]int{"127.0.0.5": 1, "127.0.0.66": 1} {
-			if n := len(w.search(t, "kind:rejection", "client:"+ip+"/32")); n != want {
+			if n := len(w.Search(t, "kind:rejection", "client:"+ip+"/32")); n != want {
 				t.Errorf("%d rejections of %s, want %d", n, ip, want)
 			}
 		}
-		if n := len(w.search(t, "client:127.0.0.6/32")); n != 2 {
+		if n := len(w.Search(t, "client:127.0.0.6/32")); n != 2 {
 			t.Errorf("%d messages of 127.0.0.6, want 2", n)
 		}
 	})
@@ -167,7 +168,7 @@ func TestPostfixPostscreen(t *testing.T) {
 func TestPostfixProbes(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
 		for to, want := range map[string]track.Status{"asked@ok.test": track.StatusVerified, "asked@hard.test": track.StatusUndeliverable} {
-			found := w.search(t, "recipient:="+to)
+			found := w.Search(t, "recipient:="+to)
 			if len(found) != 1 {
 				t.Errorf("%d messages to %s, want the probe", len(found), to)
 				continue
@@ -220,7 +221,7 @@ func TestPostfixForward(t *testing.T) {
 		for name, to := range map[string][]string{"forward-alias": {"away@ok.test"}, "forward-two": {"away1@ok.test", "away2@ok.test"},
 			"forward-owner": {"t1@ok.test", "t2@ok.test"}, "forward-file": {"played@ok.test"}, "forward-hard": {"nowhere@hard.test"}} {
 			m := the(t, &w.scene, w.messages, name)
-			made := w.children(t, m, track.Forwarded)
+			made := w.Children(t, m, track.Forwarded)
 			if len(made) != 1 || made[0].Parent == nil || made[0].Parent.ID != m.ID {
 				t.Errorf("class %s: children %+v", name, m.Children)
 				continue
@@ -253,7 +254,7 @@ func TestPostfixRedirect(t *testing.T) {
 				}
 			}
 		}
-		found := w.search(t, "recipient:=redirected@ok.test")
+		found := w.Search(t, "recipient:=redirected@ok.test")
 		if len(found) != 2 {
 			t.Errorf("%d messages were redirected, want 2", len(found))
 		}
@@ -265,7 +266,7 @@ func TestPostfixFilters(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
 		for _, name := range []string{"filter-smtp", "filter-smtp-hard", "filter-scan"} {
 			m := the(t, &w.scene, w.messages, name)
-			back := w.children(t, m, track.Reinjected)
+			back := w.Children(t, m, track.Reinjected)
 			if len(back) != 1 || back[0].Parent == nil || back[0].Parent.ID != m.ID {
 				t.Errorf("class %s: children %+v", name, m.Children)
 			}
@@ -283,7 +284,7 @@ func TestPostfixBounces(t *testing.T) {
 		for name, rel := range map[string]track.Relation{"hard": track.Bounce, "soft": track.Bounce, "instance-own-hard": track.Bounce, "list": track.Bounce,
 			"grey": track.Notification, "dsn-success": track.Notification} {
 			m := the(t, &w.scene, w.messages, name)
-			told := w.children(t, m, rel)
+			told := w.Children(t, m, rel)
 			if len(told) == 0 {
 				t.Errorf("class %s: no %v among %+v", name, rel, m.Children)
 			}
@@ -294,7 +295,7 @@ func TestPostfixBounces(t *testing.T) {
 			}
 		}
 		for _, name := range []string{"dsn-never", "null-sender-hard"} {
-			if m := the(t, &w.scene, w.messages, name); len(w.children(t, m, track.Bounce)) != 0 {
+			if m := the(t, &w.scene, w.messages, name); len(w.Children(t, m, track.Bounce)) != 0 {
 				t.Errorf("class %s has a bounce", name)
 			}
 		}
@@ -312,12 +313,12 @@ func TestPostfixNextHop(t *testing.T) {
 					t.Errorf("class %s: no message %s", name, sent.QueueID)
 					continue
 				}
-				m = w.show(t, m.ID)
+				m = w.Show(t, m.ID)
 				if len(m.Recipients) != 1 || m.Recipients[0].Next == nil || m.Recipients[0].Next.Gateway != gateway {
 					t.Errorf("class %s: %s has no next hop", name, sent.QueueID)
 					continue
 				}
-				if next := w.show(t, m.Recipients[0].Next.ID); next.MessageID != sent.MessageID {
+				if next := w.Show(t, m.Recipients[0].Next.ID); next.MessageID != sent.MessageID {
 					t.Errorf("class %s: the next hop of %s is another message", name, sent.QueueID)
 				}
 			}
@@ -364,10 +365,10 @@ func TestPostfixSubjects(t *testing.T) {
 				t.Errorf("class %s: Subject %q, want %q", name, got, want)
 			}
 		}
-		if n := len(w.search(t, "sender:=forged@src.test")); n != 0 {
+		if n := len(w.Search(t, "sender:=forged@src.test")); n != 0 {
 			t.Errorf("%d messages of a sender that is only in a Subject", n)
 		}
-		if n := len(w.search(t, "subject:grüße")); n == 0 {
+		if n := len(w.Search(t, "subject:grüße")); n == 0 {
 			t.Error("the encoded Subject is not found by its text")
 		}
 	})
@@ -376,7 +377,7 @@ func TestPostfixSubjects(t *testing.T) {
 // TestPostfixAborted tells a client that left from one that was refused.
 func TestPostfixAborted(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
-		aborted := w.search(t, "status:aborted")
+		aborted := w.Search(t, "status:aborted")
 		if len(aborted) != 2 {
 			t.Errorf("%d messages are aborted, want those left after RCPT and in DATA", len(aborted))
 		}
@@ -388,7 +389,7 @@ func TestPostfixMessageIDs(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
 		sent := class(t, &w.scene, "no-message-id-remote")[0]
 		for _, m := range w.messages {
-			if m.QueueID == sent.QueueID && m.Gateway == hosts["a"] && m.Sender != nil && *m.Sender == rig.Sender && m.Subject == "class no-message-id-remote" && m.MessageID != "" {
+			if m.QueueID == sent.QueueID && m.Gateway == hosts["a"] && m.Sender != nil && *m.Sender == smtprig.Sender && m.Subject == "class no-message-id-remote" && m.MessageID != "" {
 				t.Errorf("%s has Message-ID %s", m.QueueID, m.MessageID)
 			}
 		}

@@ -18,12 +18,14 @@ import (
 
 	"waybill/test/peers/peer"
 	"waybill/test/peers/postfix/rig"
+	"waybill/test/peers/program"
+	"waybill/test/peers/smtprig"
 )
 
 // scene is a run of the rig: the logs of its two hosts and the truth.
 type scene struct {
 	logs  map[string]string // host name: path
-	truth *rig.Truth
+	truth *smtprig.Truth
 }
 
 // hosts of the rig by instance; C lives on A's host.
@@ -42,7 +44,7 @@ var recorded = sync.OnceValues(func() (*scene, error) {
 	if err != nil {
 		return nil, err
 	}
-	truth, err := rig.ReadTruth(z)
+	truth, err := smtprig.ReadTruth(z)
 	return &scene{truth: truth, logs: map[string]string{
 		"mx-a": genuine + "postfix-rig.log.gz", "mx-b": genuine + "postfix-rig-b.log.gz"}}, err
 })
@@ -59,21 +61,22 @@ var live = sync.OnceValues(func() (*scene, error) {
 	return &scene{truth: &r.Truth, logs: map[string]string{"mx-a": r.Log("a"), "mx-b": r.Log("b")}}, nil
 })
 
-// scratch is a directory of this test run. Postfix's users must get through
-// it, so it is not one of testing's.
+// scratch is a directory of this test run, with the program.
 var scratch string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
-		var err error
-		if scratch, err = os.MkdirTemp("", "waybill-postfix-"); err == nil {
-			err = os.Chmod(scratch, 0o755)
-		}
+		dir, remove, err := program.Scratch("postfix")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		defer os.RemoveAll(scratch)
+		defer func() {
+			if err := remove(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+			}
+		}()
+		scratch = dir
 		return m.Run()
 	}())
 }

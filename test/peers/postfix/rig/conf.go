@@ -91,7 +91,7 @@ dnsblog unix - - n - 0 dnsblog
 // instances lays out A, B and C. The comments name the class of messages that
 // a setting is there for.
 func (r *Rig) instances() []instance {
-	p := r.ports
+	p := r.Ports
 	at := func(name string) string { return fmt.Sprintf("127.0.0.1:%d", p[name]) }
 	smtpd := func(name string, options ...string) string {
 		return at(name) + " inet n - n - - smtpd " + strings.Join(options, " ") + "\n"
@@ -177,7 +177,7 @@ delay_warning_time = 8s
 
 // maps are the lookup tables and scripts, by file name.
 func (r *Rig) maps() map[string]string {
-	hop := func(name string) string { return fmt.Sprintf("smtp:[127.0.0.1]:%d", r.ports[name]) }
+	hop := func(name string) string { return fmt.Sprintf("smtp:[127.0.0.1]:%d", r.Ports[name]) }
 	back := fmt.Sprintf("/@soft\\.test$/ %s\n/@grey\\.test$/ %s\n/@hard\\.test$/ %s\n", hop("soft"), hop("grey"), hop("hard"))
 	return map[string]string{
 		"rcpt_access": `/^no.*@rej\.test$/ 550 5.1.1 User unknown
@@ -229,7 +229,7 @@ nowhere nowhere@hard.test
 			`/@drop\.test$/ ` + hop("drop"), `/@maybe\.test$/ ` + hop("maybe"), `/@lose\.test$/ ` + hop("lose"),
 			`/@dead\.test$/ ` + hop("dead"), `/@err\.test$/ error:5.1.2 no such domain`,
 			`/@retry\.test$/ retry:4.3.2 maintenance`, `/@disc\.test$/ discard:silently`,
-			`/@lmtp\.test$/ lmtp:inet:127.0.0.1:` + fmt.Sprint(r.ports["lmtp"]), `/@pipe\.test$/ pipe:`,
+			`/@lmtp\.test$/ lmtp:inet:127.0.0.1:` + fmt.Sprint(r.Ports["lmtp"]), `/@pipe\.test$/ pipe:`,
 			`/.*/ ` + hop("ok"), ""}, "\n"),
 		"transport_b": back + "/^hard.*@tls\\.test$/ " + hop("hard") + "\n/.*/ " + hop("ok") + "\n",
 		"transport_c": back + "/^hard.*@multi\\.test$/ " + hop("hard") + "\n/^soft.*@multi\\.test$/ " + hop("soft") + "\n/.*/ " + hop("ok") + "\n",
@@ -247,7 +247,7 @@ say DATA
 sed -e 's/^\./../' -e 's/$/\r/' >&3
 say .
 say QUIT
-`, r.ports["reinject"]),
+`, r.Ports["reinject"]),
 		"pipesink": "#!/bin/sh\ncat >/dev/null\ncase $1 in bad*) echo 'no such user here'; exit 67;; later*) echo 'try again'; exit 75;; esac\n",
 	}
 }

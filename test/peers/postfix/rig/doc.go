@@ -5,10 +5,8 @@
 // way in (plain, submission with SASL, postscreen, milter, before-queue
 // proxy, content filters); B is the next hop behind TLS with long queue ids;
 // C is a second queue on A's host that writes to A's log under a name of its
-// own. Go servers stand behind them as sinks, milter and proxy.
+// own. The servers of smtprig stand behind them as sinks, milter and proxy.
 //
-// The truth is written by those servers, transaction by transaction, and by
-// the driver that offers the messages and handles the queues. Nothing in it is
-// read off a log. Everything lives under one directory and on ports that were
-// free at the start; a run takes about a minute.
+// Everything lives under one directory and on ports that were free at the
+// start; a run takes about a minute.
 package rig

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"waybill/test/peers/peer"
+	"waybill/test/peers/smtprig"
 )
 
 // Programs are what the rig starts; all are in Debian's postfix, openssl and
@@ -21,22 +22,17 @@ var Programs = []string{"postfix", "postsuper", "sendmail", "openssl", "saslpass
 
 // Rig is three Postfix instances, their sinks and the truth about them.
 type Rig struct {
-	Dir   string
-	Truth Truth
+	Dir string
+	smtprig.Driver
 
-	ports   map[string]int
 	closers []func() error
 	mu      sync.Mutex
-	seen    map[string]int // what the moody sinks have seen
 	// tlsConfig gets its certificate once that is made; handshakes come later.
 	tlsConfig *tls.Config
 }
 
 // Log returns the path of a host's log: "a" (with C's lines in it) or "b".
 func (r *Rig) Log(host string) string { return filepath.Join(r.Dir, host, "mail.log") }
-
-// Port returns the port of a service or sink.
-func (r *Rig) Port(name string) int { return r.ports[name] }
 
 // services are the names of Postfix services that need a port.
 var services = []string{"edge", "reinject", "filtered", "scanned", "piped", "submission", "milter", "postscreen",
@@ -45,7 +41,8 @@ var services = []string{"edge", "reinject", "filtered", "scanned", "piped", "sub
 // Run does a whole run in dir: start, all classes, wait for the queues to
 // end, stop. The rig it returns holds the truth; the logs stay in dir.
 func Run(ctx context.Context, dir string) (*Rig, error) {
-	r := &Rig{Dir: dir, ports: map[string]int{}, seen: map[string]int{}, tlsConfig: &tls.Config{}}
+	r := &Rig{Dir: dir, tlsConfig: &tls.Config{}, Driver: smtprig.Driver{Ports: map[string]int{}, First: "edge", Password: "secret",
+		Instance: instanceOf, QueueID: queuedAs}}
 	err := r.up(ctx)
 	if err == nil {
 		err = errors.Join(r.drive(ctx), r.settle(ctx))
@@ -60,7 +57,7 @@ func (r *Rig) up(ctx context.Context) error {
 		return err
 	}
 	for i, name := range services {
-		r.ports[name] = ports[i]
+		r.Ports[name] = ports[i]
 	}
 	if err := os.MkdirAll(r.Dir, 0o755); err != nil {
 		return err
@@ -104,26 +101,16 @@ func (r *Rig) etc(instance string) string { return filepath.Join(r.Dir, instance
 // settle waits until only held messages are left in the queues: the longest
 // lifetime of a message bounds it, and a bounce may follow.
 func (r *Rig) settle(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
-	defer cancel()
-	tick := time.NewTicker(500 * time.Millisecond)
-	defer tick.Stop()
-	for quiet := 0; quiet < 4; {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the queues have not come to rest: %w", ctx.Err())
-		case <-tick.C:
-		}
-		quiet++
+	return smtprig.Settle(ctx, 90*time.Second, func() (bool, error) {
 		for _, i := range r.instances() {
 			for _, q := range []string{"maildrop", "incoming", "active", "deferred"} {
 				if !empty(filepath.Join(r.Dir, i.name, "queue", q)) {
-					quiet = 0
+					return true, nil
 				}
 			}
 		}
-	}
-	return nil
+		return false, nil
+	})
 }
 
 // empty reports whether there is no file below a queue directory.
@@ -163,4 +150,22 @@ func runIn(in, name string, args ...string) error {
 		return fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out)
 	}
 	return nil
+}
+
+// instanceOf tells whose service a name is.
+func instanceOf(service string) string {
+	if service == "b" || service == "c" {
+		return service
+	}
+	return "a"
+}
+
+// queuedAs returns the queue id in a reply, "" when it has none.
+func queuedAs(reply string) string {
+	_, id, ok := strings.Cut(reply, "queued as ")
+	if !ok {
+		return ""
+	}
+	id, _, _ = strings.Cut(id, " ")
+	return id
 }

@@ -1,4 +1,4 @@
-package rig
+package smtprig
 
 import (
 	"bufio"
@@ -16,7 +16,7 @@ func ReadTruth(r io.Reader) (*Truth, error) {
 		f := strings.Split(lines.Text(), "\t")
 		switch {
 		case strings.HasPrefix(f[0], "#"):
-		case f[0] == "sent" && len(f) == 11:
+		case f[0] == "sent" && (len(f) == 11 || len(f) == 12): // older truths do not count refusals
 			s := Sent{Class: f[1], Instance: f[2], Service: f[3], Sender: f[4], To: list(f[5]), MessageID: f[6], QueueID: f[7], Result: f[8],
 				Expect: map[string]string{}}
 			var err error
@@ -29,6 +29,11 @@ func ReadTruth(r io.Reader) (*Truth, error) {
 					return nil, fmt.Errorf("truth, line %d: %q is no expectation", n, e)
 				}
 				s.Expect[e[:at]] = e[at+1:]
+			}
+			if len(f) == 12 {
+				if s.Refusals, err = strconv.Atoi(f[11]); err != nil {
+					return nil, fmt.Errorf("truth, line %d: %w", n, err)
+				}
 			}
 			t.Sent = append(t.Sent, s)
 		case f[0] == "sink" && len(f) == 8:

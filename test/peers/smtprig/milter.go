@@ -1,4 +1,4 @@
-package rig
+package smtprig
 
 import (
 	"encoding/binary"
@@ -10,15 +10,17 @@ import (
 	"time"
 )
 
-// milter speaks the part of the milter protocol that a content filter needs.
+// Milter speaks the part of the milter protocol that a content filter needs.
 // It decides by words in the Subject: MREJECT, MTEMPFAIL, MDISCARD,
 // MQUARANTINE, MHEADER, MREDIRECT (one recipient for another).
-type milter struct {
+type Milter struct {
 	l  net.Listener
 	wg sync.WaitGroup
 }
 
-func (m *milter) listen() (int, error) {
+// Listen binds a free port of 127.0.0.1 and serves until Close. It returns the
+// port.
+func (m *Milter) Listen() (int, error) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
@@ -43,7 +45,8 @@ func (m *milter) listen() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-func (m *milter) close() error {
+// Close stops listening and waits for the connections to end.
+func (m *Milter) Close() error {
 	err := m.l.Close()
 	m.wg.Wait()
 	return err
@@ -52,7 +55,7 @@ func (m *milter) close() error {
 var errPacket = errors.New("milter packet out of bounds")
 
 // serve answers the MTA on one connection, which may carry several messages.
-func (m *milter) serve(c net.Conn) error {
+func (m *Milter) serve(c net.Conn) error {
 	var subject string
 	var rcpts []string
 	send := func(cmd byte, data string) error {
@@ -117,7 +120,7 @@ func (m *milter) serve(c net.Conn) error {
 }
 
 // verdict answers the end of a message.
-func (m *milter) verdict(send func(byte, string) error, subject string, rcpts []string) error {
+func (m *Milter) verdict(send func(byte, string) error, subject string, rcpts []string) error {
 	switch {
 	case strings.Contains(subject, "MREJECT"):
 		return send('y', "550 5.7.1 message refused by content policy\x00")

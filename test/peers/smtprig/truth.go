@@ -1,4 +1,4 @@
-package rig
+package smtprig
 
 import (
 	"bufio"
@@ -12,7 +12,7 @@ import (
 // Sent is what the driver offered to a service, and what it was told.
 type Sent struct {
 	Class    string
-	Instance string // "a", "b", "c": whose service
+	Instance string // of the MTA, where a rig has several
 	Service  string // name of the service
 	Sender   string
 	To       []string // all recipients offered
@@ -21,6 +21,7 @@ type Sent struct {
 	QueueID   string // from the reply, "" when it named none
 	Result    string // accepted, refused, aborted
 	Code      int    // of the reply that decided
+	Refusals  int    // replies that refused something: the connection, a command, the message
 	// Expect is the outcome of each recipient in the end.
 	Expect map[string]string
 }
@@ -53,9 +54,10 @@ type Truth struct {
 	mu sync.Mutex // while a run writes it
 }
 
-func (t *Truth) sent(s Sent) { t.mu.Lock(); t.Sent = append(t.Sent, s); t.mu.Unlock() }
-func (t *Truth) sunk(s Sunk) { t.mu.Lock(); t.Sunk = append(t.Sunk, s); t.mu.Unlock() }
-func (t *Truth) did(d Did)   { t.mu.Lock(); t.Did = append(t.Did, d); t.mu.Unlock() }
+// AddSent, AddSunk and AddDid add to the truth; they may be called side by side.
+func (t *Truth) AddSent(s Sent) { t.mu.Lock(); t.Sent = append(t.Sent, s); t.mu.Unlock() }
+func (t *Truth) AddSunk(s Sunk) { t.mu.Lock(); t.Sunk = append(t.Sunk, s); t.mu.Unlock() }
+func (t *Truth) AddDid(d Did)   { t.mu.Lock(); t.Did = append(t.Did, d); t.mu.Unlock() }
 
 // Write writes the truth as tab separated lines; the first column tells the
 // kind of line.
@@ -63,7 +65,7 @@ func (t *Truth) Write(w io.Writer) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b := bufio.NewWriter(w)
-	fmt.Fprintln(b, "#sent\tclass\tinstance\tservice\tsender\trecipients\tmessage-id\tqueue-id\tresult\tcode\texpected outcome of each recipient")
+	fmt.Fprintln(b, "#sent\tclass\tinstance\tservice\tsender\trecipients\tmessage-id\tqueue-id\tresult\tcode\texpected outcome of each recipient\trefusals")
 	fmt.Fprintln(b, "#sink\tname\tport\tsender\trecipients\tmessage-id\ttls\tresult")
 	fmt.Fprintln(b, "#did\taction\tinstance\tqueue-id\tmessage-id")
 	for _, s := range t.Sent {
@@ -72,8 +74,8 @@ func (t *Truth) Write(w io.Writer) error {
 			expect = append(expect, to+"="+status)
 		}
 		slices.Sort(expect)
-		fmt.Fprintf(b, "sent\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", s.Class, s.Instance, s.Service, s.Sender,
-			strings.Join(s.To, ","), s.MessageID, s.QueueID, s.Result, s.Code, strings.Join(expect, ","))
+		fmt.Fprintf(b, "sent\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\n", s.Class, s.Instance, s.Service, s.Sender,
+			strings.Join(s.To, ","), s.MessageID, s.QueueID, s.Result, s.Code, strings.Join(expect, ","), s.Refusals)
 	}
 	for _, s := range t.Sunk {
 		fmt.Fprintf(b, "sink\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", s.Sink, s.Port, s.Sender, strings.Join(s.To, ","), s.MessageID, s.TLS, s.Result)

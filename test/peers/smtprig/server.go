@@ -1,8 +1,9 @@
-package rig
+package smtprig
 
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -11,8 +12,8 @@ import (
 	"time"
 )
 
-// tx is one SMTP transaction as a server saw it.
-type tx struct {
+// Tx is one SMTP transaction as a server saw it.
+type Tx struct {
 	Helo      string
 	From      string
 	To        []string
@@ -22,25 +23,26 @@ type tx struct {
 	MessageID string
 }
 
-// drop is the answer that closes the connection without a word.
-const drop = "drop"
+// Drop is the answer that closes the connection without a word.
+const Drop = "drop"
 
-// server is a small SMTP (or LMTP) server. Its hooks give the answers; a nil
+// Server is a small SMTP (or LMTP) server. Its hooks give the answers; a nil
 // hook accepts.
-type server struct {
-	lmtp   bool
-	tls    *tls.Config
-	onRcpt func(t *tx, to string) string // reply, or drop
-	onData func(t *tx) string            // reply after the final dot, or drop
-	noData bool                          // close the connection at DATA
+type Server struct {
+	Addr   string // loopback address to listen on; "" is 127.0.0.1
+	LMTP   bool
+	TLS    *tls.Config
+	OnRcpt func(t *Tx, to string) string // reply, or Drop
+	OnData func(t *Tx) string            // reply after the final dot, or Drop
+	NoData bool                          // close the connection at DATA
 
 	l  net.Listener
 	wg sync.WaitGroup
 }
 
-// listen binds a free port and serves until close.
-func (s *server) listen() (int, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+// Listen binds a free port and serves until Close. It returns the port.
+func (s *Server) Listen() (int, error) {
+	l, err := net.Listen("tcp4", net.JoinHostPort(cmp.Or(s.Addr, "127.0.0.1"), "0"))
 	if err != nil {
 		return 0, fmt.Errorf("listen for a sink: %w", err)
 	}
@@ -63,19 +65,20 @@ func (s *server) listen() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-func (s *server) close() error {
+// Close stops listening and waits for the connections to end.
+func (s *Server) Close() error {
 	err := s.l.Close()
 	s.wg.Wait()
 	return err
 }
 
-// serve runs one connection. Deadlines bound it, so close does not wait long.
-func (s *server) serve(c net.Conn) {
+// serve runs one connection. Deadlines bound it, so Close does not wait long.
+func (s *Server) serve(c net.Conn) {
 	defer func() { c.Close() }()
 	r := bufio.NewReader(c)
 	say := func(line string) { fmt.Fprintf(c, "%s\r\n", line) }
 	say("220 sink.example.test ESMTP")
-	t := &tx{}
+	t := &Tx{}
 	for {
 		_ = c.SetDeadline(time.Now().Add(15 * time.Second))
 		line, err := r.ReadString('\n')
@@ -86,25 +89,25 @@ func (s *server) serve(c net.Conn) {
 		verb, arg, _ := strings.Cut(line, " ")
 		switch strings.ToUpper(verb) {
 		case "EHLO", "LHLO":
-			t = &tx{Helo: arg, TLS: t.TLS}
+			t = &Tx{Helo: arg, TLS: t.TLS}
 			say("250-sink.example.test")
-			if s.tls != nil && t.TLS == "" {
+			if s.TLS != nil && t.TLS == "" {
 				say("250-STARTTLS")
 			}
 			say("250-XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE")
 			say("250-SMTPUTF8")
 			say("250 8BITMIME")
 		case "HELO":
-			t = &tx{Helo: arg, TLS: t.TLS}
+			t = &Tx{Helo: arg, TLS: t.TLS}
 			say("250 sink.example.test")
 		case "STARTTLS":
 			say("220 go ahead")
-			tc := tls.Server(c, s.tls)
+			tc := tls.Server(c, s.TLS)
 			if err := tc.Handshake(); err != nil {
 				return
 			}
 			c, r = tc, bufio.NewReader(tc)
-			t = &tx{TLS: tls.VersionName(tc.ConnectionState().Version)}
+			t = &Tx{TLS: tls.VersionName(tc.ConnectionState().Version)}
 		case "XFORWARD":
 			if t.XForward == nil {
 				t.XForward = map[string]string{}
@@ -119,10 +122,10 @@ func (s *server) serve(c net.Conn) {
 			say("250 2.1.0 Ok")
 		case "RCPT":
 			to, reply := angle(arg), "250 2.1.5 Ok"
-			if s.onRcpt != nil {
-				reply = s.onRcpt(t, to)
+			if s.OnRcpt != nil {
+				reply = s.OnRcpt(t, to)
 			}
-			if reply == drop {
+			if reply == Drop {
 				return
 			}
 			if reply[0] == '2' {
@@ -130,7 +133,7 @@ func (s *server) serve(c net.Conn) {
 			}
 			say(reply)
 		case "DATA":
-			if s.noData {
+			if s.NoData {
 				return
 			}
 			if len(t.To) == 0 {
@@ -142,14 +145,14 @@ func (s *server) serve(c net.Conn) {
 				return
 			}
 			reply := "250 2.0.0 Ok"
-			if s.onData != nil {
-				reply = s.onData(t)
+			if s.OnData != nil {
+				reply = s.OnData(t)
 			}
-			if reply == drop {
+			if reply == Drop {
 				return
 			}
 			n := 1
-			if s.lmtp {
+			if s.LMTP {
 				n = len(t.To)
 			}
 			for range n {
@@ -168,7 +171,7 @@ func (s *server) serve(c net.Conn) {
 }
 
 // readData reads up to the final dot; false when the client went away.
-func readData(r *bufio.Reader, t *tx) bool {
+func readData(r *bufio.Reader, t *Tx) bool {
 	var b bytes.Buffer
 	for {
 		line, err := r.ReadString('\n')
@@ -181,12 +184,12 @@ func readData(r *bufio.Reader, t *tx) bool {
 		b.WriteString(strings.TrimPrefix(line, "."))
 	}
 	t.Data = b.Bytes()
-	t.MessageID = header(t.Data, "Message-ID")
+	t.MessageID = Header(t.Data, "Message-ID")
 	return true
 }
 
-// header returns the value of the first header line of that name.
-func header(msg []byte, name string) string {
+// Header returns the value of the first header line of that name.
+func Header(msg []byte, name string) string {
 	for line := range bytes.Lines(msg) {
 		line = bytes.TrimRight(line, "\r\n")
 		if len(line) == 0 {
