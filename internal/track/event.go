@@ -110,7 +110,7 @@ const (
 	MessageReject   Kind = 34 // refused as a whole after it had a queue id
 	MessageDiscard  Kind = 35 // thrown away by configuration (DISCARD, milter-discard)
 	MessageAbort    Kind = 36 // the client left before acceptance
-	MessageExpired  Kind = 37 // qmgr: status=expired; every open recipient gave up
+	MessageExpired  Kind = 37 // qmgr: status=expired; every open recipient gave up, with StatusWord if that is not expired
 	MessageRemoved  Kind = 38 // qmgr: removed: the end of a life
 	MessageDeleted  Kind = 39 // postsuper -d: removed by hand: the end of a life
 

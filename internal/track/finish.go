@@ -141,8 +141,8 @@ func (f *folder) statusAlone() Status {
 		return StatusHeld
 	case f.captive:
 		return StatusQuarantined
-	case f.expired:
-		return StatusExpired
+	case f.gaveUp != StatusNone:
+		return f.gaveUp
 	case f.removed && f.replaced:
 		return StatusExpanded
 	case f.removed:

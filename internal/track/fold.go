@@ -29,7 +29,7 @@ type folder struct {
 	started  bool // a line told the start of the life
 	accepted []accepted
 	nobody   bool // no recipient was accepted
-	expired  bool
+	gaveUp   Status // what a server that gave up made of the recipients that were open
 	deleted  bool
 	requeued bool
 	removed  bool
@@ -94,8 +94,11 @@ func (f *folder) add(e *Event, first bool) {
 		}
 	case MessageExpired:
 		f.sender(e)
-		f.expired = true
-		f.settleOpen(StatusExpired)
+		f.gaveUp = StatusExpired
+		if s, ok := ParseStatus(e.Value(StatusWord)); ok {
+			f.gaveUp = s // somebody gave up for the server
+		}
+		f.settleOpen(f.gaveUp)
 	case MessageRemoved:
 		f.removed = true
 	case MessageDeleted:

@@ -40,11 +40,13 @@ func run(tree, dir, variant string) error {
 		if ferr != nil {
 			return errors.Join(err, ferr)
 		}
-		err = errors.Join(err, r.Truth.Write(f), f.Close())
+		if err = errors.Join(err, r.Truth.Write(f), f.Close()); err != nil {
+			return err
+		}
 		for _, path := range r.Logs() {
 			fmt.Println(path)
 		}
-		return err
+		return nil
 	}
 	return fmt.Errorf("there is no variant %q", variant)
 }
