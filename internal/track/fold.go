@@ -28,7 +28,7 @@ type folder struct {
 	replaced bool // went on as other messages: rewritten, split, released
 	started  bool // a line told the start of the life
 	accepted []accepted
-	nobody   bool // no recipient was accepted
+	nobody   bool   // no recipient was accepted
 	gaveUp   Status // what a server that gave up made of the recipients that were open
 	deleted  bool
 	requeued bool

@@ -20,6 +20,8 @@ type Log struct {
 	// Local are the domains whose mail ends on the host itself, where no sink sees
 	// it.
 	Local []string
+	// Logged is how the log has a Message-ID, "" where it has none. nil: as it is.
+	Logged func(messageID string) string
 }
 
 // delivery is what a sink and a log can both tell of one recipient. A message
@@ -37,23 +39,19 @@ func (d delivery) String() string {
 
 func (l Log) delivery(messageID, sender, recipient string) delivery {
 	d := delivery{strings.Trim(messageID, "<>"), sender, address(recipient)}
+	if l.Logged != nil {
+		d.messageID = l.Logged(d.messageID)
+	}
 	if l.NoMessageID || sender == "" {
 		d.messageID = ""
-	} else {
+	} else if d.messageID != "" {
 		d.sender = "" // MTAs may rewrite it on the way
 	}
 	return d
 }
 
-// address is one without quotes and with the domain in small letters, as some
-// logs have it.
-func address(a string) string {
-	a = strings.ReplaceAll(a, `"`, "")
-	if at := strings.LastIndexByte(a, '@'); at >= 0 {
-		a = a[:at] + strings.ToLower(a[at:])
-	}
-	return a
-}
+// address is one without quotes and in small letters, as some logs have it.
+func address(a string) string { return strings.ToLower(strings.ReplaceAll(a, `"`, "")) }
 
 func (l Log) local(r track.Rcpt) bool {
 	return slices.ContainsFunc(l.Local, func(domain string) bool {
@@ -81,7 +79,7 @@ func (l Log) Deliveries(tb testing.TB, truth *smtprig.Truth, messages []*track.M
 		}
 		for _, r := range m.Recipients {
 			// What was handed to another message of the same log has not left the host.
-			if r.Status == track.StatusDelivered && !l.local(r) && r.Next == nil {
+			if r.Status == track.StatusDelivered && !l.local(r) && !HandedOn(m, r) {
 				got[l.delivery(m.MessageID, sender, r.Address)]++
 			}
 		}
@@ -108,6 +106,13 @@ func (l Log) Deliveries(tb testing.TB, truth *smtprig.Truth, messages []*track.M
 	if len(want) < 80 {
 		tb.Errorf("the truth has %d deliveries only", len(want))
 	}
+}
+
+// HandedOn reports whether a delivery led on to another message of the log.
+func HandedOn(m *track.Message, r track.Rcpt) bool {
+	return r.Next != nil || slices.ContainsFunc(m.Children, func(c track.Relative) bool {
+		return c.Relation == track.Reinjected && track.NextQueueID(r.Response) == c.QueueID
+	})
 }
 
 // Find returns the message that the driver sent: by its queue id or, where the
@@ -161,11 +166,15 @@ func Rcpt(m *track.Message, to string) []track.Rcpt {
 			out = append(out, r)
 		}
 	}
-	if out == nil {
+	expanded := func(r track.Rcpt) bool { return r.Status == track.StatusExpanded }
+	if !slices.ContainsFunc(out, func(r track.Rcpt) bool { return !expanded(r) }) {
 		for _, r := range m.Recipients {
 			if address(r.Original) == address(to) {
 				out = append(out, r)
 			}
+		}
+		if slices.ContainsFunc(out, func(r track.Rcpt) bool { return !expanded(r) }) {
+			out = slices.DeleteFunc(out, expanded) // what it became says more
 		}
 	}
 	return out
@@ -227,7 +236,12 @@ func Refusals(tb testing.TB, truth *smtprig.Truth, messages, rejections []*track
 			}
 		}
 	}
-	got := len(rejections)
+	got := 0
+	for _, m := range rejections {
+		if m.Status == track.StatusRejected { // others were taken and thrown away before there was a message
+			got++
+		}
+	}
 	for _, m := range messages {
 		if m.Status == track.StatusRejected {
 			got++

@@ -39,7 +39,14 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-var log = check.Log{Local: []string{"local.test"}}
+// log: Sendmail cuts a long Message-ID, and says none of the message that it
+// makes for a list with an owner.
+var log = check.Log{Local: []string{"local.test"}, Logged: func(id string) string {
+	if strings.HasPrefix(id, "owner.") {
+		return ""
+	}
+	return id[:min(len(id), 99)]
+}}
 
 // world is what Waybill answers about a run.
 type world struct {
@@ -147,8 +154,8 @@ func TestSendmailRefusals(t *testing.T) {
 func TestSendmailHeld(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		for class, reason := range map[string]string{"access-quarantine": "looks odd", "access-from-quarantine": "odd sender", "milter-quarantine": "looks dangerous"} {
-			if m := w.the(t, class); m.Status != track.StatusHeld || !strings.Contains(m.Reason, reason) {
-				t.Errorf("class %s is %v because of %q, want held because of %q", class, m.Status, m.Reason, reason)
+			if m := w.the(t, class); m.Status != track.StatusQuarantined || !strings.Contains(m.Reason, reason) {
+				t.Errorf("class %s is %v because of %q, want quarantined because of %q", class, m.Status, m.Reason, reason)
 			}
 		}
 		for _, class := range []string{"header-discard", "access-discard", "access-from-discard", "milter-discard"} {
@@ -212,7 +219,7 @@ func TestSendmailSubmission(t *testing.T) {
 					continue
 				}
 				for _, r := range m.Recipients {
-					if r.Next != nil {
+					if check.HandedOn(m, r) {
 						handed++
 					}
 					if r.Outcome != want {
