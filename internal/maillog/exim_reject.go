@@ -217,9 +217,12 @@ func (e *exim) action(c *cursor, id, s string) outcome {
 		c.add(track.Action, s)
 		return c.emit()
 	case strings.HasPrefix(s, "cancelled by "):
-		c.event(track.MessageExpired, id) // the sender is told, as of a failure
+		e.troubled(c, id, true).failed = true
+		c.event(track.MessageExpired, id)
 		c.add(track.Action, s)
-		c.add(track.StatusWord, track.StatusBounced.String())
+		if s != "cancelled by timeout_frozen_after" { // the sender is told, as of a failure
+			c.add(track.StatusWord, track.StatusBounced.String())
+		}
 		return c.emit()
 	case strings.HasPrefix(s, "recipient <") && strings.Contains(s, "> added by "):
 		to, _, ok := eximBracket(s[len("recipient "):])

@@ -247,6 +247,8 @@ func (d *opensmtpd) failed(c *cursor, id uint64, s string) outcome {
 		f.trailer.sender, rest, f.trailer.hasSender = smBracketed(strings.TrimLeft(rest, " "))
 	case foldPrefix(s, `DATA"`), foldPrefix(s, `."`), strings.HasPrefix(s, `"`):
 		f.stage = "DATA"
+	case foldPrefix(s, "EHLO "), foldPrefix(s, "HELO "):
+		f.stage = "HELO"
 	}
 	at := osReply(rest)
 	if at < 0 {
@@ -258,6 +260,9 @@ func (d *opensmtpd) failed(c *cursor, id uint64, s string) outcome {
 	n := d.session(c, id)
 	if f.peer.ip = n.ip; n.ip != "" {
 		f.peer.name = n.name
+	}
+	if f.stage == "HELO" && strings.HasPrefix(f.code, "50") {
+		f.stage = "" // a word that is wrong here, not a client that is not wanted
 	}
 	switch {
 	case f.stage != "":
