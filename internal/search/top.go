@@ -88,13 +88,20 @@ func (c *counter[K]) add(value K, bytes int64) {
 }
 
 // top is the n commonest by what is sure of them; equals stand in the order of
-// less, so that the same messages give the same answer.
+// compare, so that the same messages give the same answer. Values of which less
+// is sure than is not are left to the others: they would be there by chance.
 func (c *counter[K]) top(n int, compare func(a, b K) int) Top[K] {
 	t := Top[K]{Total: c.total, Distinct: len(c.queue), AtLeast: c.full, Items: []Item[K]{}, Others: c.total}
 	sorted := slices.SortedFunc(slices.Values(c.queue), func(a, b *entry[K]) int {
 		return cmp.Or(cmp.Compare(b.count-b.over, a.count-a.over), compare(a.value, b.value))
 	})
-	for _, e := range sorted[:min(n, len(sorted))] {
+	for _, e := range sorted {
+		if len(t.Items) == n {
+			break
+		}
+		if e.over > e.count-e.over {
+			continue
+		}
 		t.Items = append(t.Items, Item[K]{Value: e.value, Count: e.count - e.over, Bytes: e.bytes, AtLeast: e.over > 0})
 		t.Others -= e.count - e.over
 	}

@@ -39,6 +39,10 @@ func yearOf(t time.Time) time.Time {
 	return time.Date(t.Year(), 1, 1, 0, 0, 0, 0, t.Location())
 }
 
+// edge is the stamp of a period's begin or end. The first one may begin at or
+// before 1970, which no stamp says.
+func edge(t time.Time) track.Stamp { return max(track.StampOf(t), 1) }
+
 const (
 	maxPeriods = 120     // that are shown
 	maxBuckets = 1 << 14 // that are counted before a coarser unit is taken
@@ -74,14 +78,14 @@ func (m *meter) add(at track.Stamp, messages, rejections int, bytes int64) {
 
 func (m *meter) bucket(at track.Stamp) *Period {
 	begin := units[m.unit].begin(at.Time().In(m.zone))
-	from := track.StampOf(begin)
+	from := edge(begin)
 	p := m.buckets[from]
 	if p == nil {
 		if len(m.buckets) >= maxBuckets && m.unit < len(units)-1 {
 			m.coarsen()
 			return m.bucket(at)
 		}
-		p = &Period{From: from, To: track.StampOf(units[m.unit].next(begin))}
+		p = &Period{From: from, To: edge(units[m.unit].next(begin))}
 		m.buckets[from] = p
 	}
 	return p
@@ -119,10 +123,10 @@ func (m *meter) traffic(gaps []Gap) Traffic {
 			t.Periods = append(t.Periods, *m.buckets[from])
 		}
 	} else {
-		for at := u.begin(first.Time().In(m.zone)); track.StampOf(at) < last; at = u.next(at) {
-			p := m.buckets[track.StampOf(at)]
+		for at := u.begin(first.Time().In(m.zone)); edge(at) < last; at = u.next(at) {
+			p := m.buckets[edge(at)]
 			if p == nil {
-				p = &Period{From: track.StampOf(at), To: track.StampOf(u.next(at))}
+				p = &Period{From: edge(at), To: edge(u.next(at))}
 			}
 			t.Periods = append(t.Periods, *p)
 		}

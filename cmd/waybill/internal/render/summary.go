@@ -169,6 +169,9 @@ func section[K any](p *sheet, title, head, unit string, top search.Top[K], name 
 		row(cell(Thousands(n)), cell(""), faint(others(top.Distinct-len(top.Items), top.AtLeast)), n)
 	}
 	p.heading(title, Count(top.Total, unit))
+	if head == "REASON" { // of which the end may tell as much as the beginning
+		t.wrapLast(p.out.Width)
+	}
 	p.table(&t)
 }
 
@@ -288,8 +291,11 @@ func share(n, all int) string {
 	case n == all:
 		return "100 %"
 	}
-	if p := 100 * float64(n) / float64(all); p < 99.95 {
-		return fmt.Sprintf("%.1f %%", max(p, 0.1))
+	switch p := 100 * float64(n) / float64(all); {
+	case p < 0.05:
+		return "<0.1 %"
+	case p < 99.95:
+		return fmt.Sprintf("%.1f %%", p)
 	}
 	return "99.9 %"
 }

@@ -43,7 +43,9 @@ func SummaryCSV(w io.Writer, s *search.Summary, clock Clock, comment []string) e
 		for _, i := range top.Items {
 			row(list, i.Value.Domain, i.Value.Relay, i.Value.Reason, i.Count, 0, i.Bytes, i.AtLeast)
 		}
-		row(list, "(others)", "", "", top.Others, 0, 0, false)
+		if top.Others > 0 {
+			row(list, "(others)", "", "", top.Others, 0, 0, false)
+		}
 	}
 	failures("deferred", s.Deferred)
 	failures("failed", s.Failed)
@@ -64,7 +66,9 @@ func csvList[K any](row func(list, value, relay, reason string, count, rejection
 	for _, i := range top.Items {
 		row(list, name(i.Value), "", "", i.Count, 0, i.Bytes, i.AtLeast)
 	}
-	row(list, "(others)", "", "", top.Others, 0, 0, false)
+	if top.Others > 0 {
+		row(list, "(others)", "", "", top.Others, 0, 0, false)
+	}
 }
 
 // IndentedYAML writes any value as a YAML document.
