@@ -119,20 +119,45 @@ func (p *sheet) failures(title string, top search.Top[search.Failure]) {
 	for i := range t.Rows {
 		t.Rows[i] = t.Rows[i][:last]
 	}
+	below := make([][]string, len(t.Rows))
+	for i, r := range reasons {
+		below[i] = []string{r}
+	}
+	p.interleave(&t, below, 2)
+}
+
+// interleave writes a table with texts below each row, under its column of that
+// number; under the first they are indented.
+func (p *sheet) interleave(t *Table, below [][]string, column int) {
 	var b strings.Builder
 	stream := *p.out
 	stream.Writer = &b
 	if p.err = t.Write(&stream); p.err != nil {
 		return
 	}
-	indent := strings.Repeat(" ", t.widths[0]+len(gap)+t.widths[1]+len(gap))
+	indent := "    "
+	if column > 0 {
+		indent = ""
+		for _, w := range t.widths[:column] {
+			indent += strings.Repeat(" ", w) + gap
+		}
+	}
+	room := 0
+	if p.out.Width > 0 {
+		room = max(30, p.out.Width-len(indent))
+	}
 	for i, line := range strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n") {
 		p.print(line + "\n")
-		if i == 0 || i > len(reasons) {
-			continue // the heading, and the others
+		if i == 0 {
+			continue // the heading
 		}
-		for _, l := range Wrap(reasons[i-1], max(30, p.out.Width-len(indent)), "  ") {
-			p.print(indent + p.out.Style.Faint(l) + "\n")
+		for _, text := range below[i-1] {
+			if text == "" {
+				continue
+			}
+			for _, l := range Wrap(text, room, "  ") {
+				p.print(indent + p.out.Style.Faint(l) + "\n")
+			}
 		}
 	}
 }
