@@ -3,6 +3,7 @@ package search
 import (
 	"net/netip"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -26,6 +27,7 @@ const anything = "*"
 //
 // but not the reply's codes (450, 4.7.1). Of several such words in a row one is
 // left. Other names stay: which list blocked a client is a part of the reason.
+// Blanks stay too, for a search to find the reply by a part of it (ReasonText).
 // The result is at most maxReason bytes long.
 func Reason(reply string, own ...string) string {
 	if len(reply) > maxReply {
@@ -33,7 +35,12 @@ func Reason(reply string, own ...string) string {
 	}
 	var b strings.Builder
 	before := ""
-	for word := range strings.FieldsSeq(reply) {
+	for {
+		gap, word, rest := nextWord(reply)
+		if word == "" {
+			break
+		}
+		reply = rest
 		text := word
 		if !replyCode(word, before) {
 			text = general(word, own)
@@ -42,19 +49,54 @@ func Reason(reply string, own ...string) string {
 		if text == anything && strings.HasSuffix(b.String(), anything) {
 			continue
 		}
-		if b.Len()+1+len(text) > maxReason {
+		if b.Len()+len(gap)+len(text) > maxReason {
 			if b.Len() == 0 { // one word without end
 				return strings.ToValidUTF8(text[:maxReason], "")
 			}
-			b.WriteString(" …")
+			b.WriteString(cutShort)
 			break
 		}
 		if b.Len() > 0 {
-			b.WriteByte(' ')
+			b.WriteString(gap)
 		}
 		b.WriteString(text)
 	}
 	return b.String()
+}
+
+// cutShort ends a reason that is only the beginning of one.
+const cutShort = " …"
+
+// nextWord cuts the first word off a text, and what stands before it: blanks as
+// they are, of other white space one blank.
+func nextWord(s string) (gap, word, rest string) {
+	word = strings.TrimLeftFunc(s, unicode.IsSpace)
+	if gap = s[:len(s)-len(word)]; strings.Trim(gap, " ") != "" {
+		gap = " "
+	}
+	if i := strings.IndexFunc(word, unicode.IsSpace); i >= 0 {
+		word, rest = word[:i], word[i:]
+	}
+	return gap, word, rest
+}
+
+// minReasonText is how long a text must be to say anything, in bytes.
+const minReasonText = 4
+
+// ReasonText is the longest part of a reason that is the same in all replies
+// with it, for a search after them: as FieldResponse. It is "" where there is
+// none that says anything.
+func ReasonText(reason string) string {
+	longest := ""
+	for part := range strings.SplitSeq(strings.TrimSuffix(reason, cutShort), anything) {
+		if part = strings.TrimSpace(part); len(part) > len(longest) {
+			longest = part
+		}
+	}
+	if len(longest) < minReasonText {
+		return ""
+	}
+	return longest
 }
 
 // replyCode reports whether a word is a code of RFC 5321 or RFC 3463. Three

@@ -3,6 +3,7 @@ package search
 import (
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -26,6 +27,7 @@ func TestReason(t *testing.T) {
 		{"numbers that look like codes", "try again in 450 seconds", "try again in * seconds"},
 		{"address literal", "550 5.7.1 Client [IPv6:2001:db8::7] is not welcome", "550 5.7.1 Client * is not welcome"},
 		{"SASL", "SASL LOGIN authentication failed: UGFzc3dvcmQ6, sasl_username=ann@example.com", "SASL LOGIN authentication failed: *, sasl_username=*"},
+		{"blanks stay", "550  5.1.1 <bob@example.net>   User\tunknown", "550  5.1.1 <*>   User unknown"},
 		{"blanks and nothing", " \t ", ""},
 		{"equals signs", "a= =b c==d", "a= =b c==d"},
 	} {
@@ -37,6 +39,19 @@ func TestReason(t *testing.T) {
 	}
 }
 
+func TestReasonText(t *testing.T) {
+	for _, tc := range []struct{ in, want string }{
+		{"", ""}, {"*", ""}, {"* 550 *", ""},
+		{"450 4.7.1 <*>: Recipient address rejected: Greylisted, try again in * seconds", ">: Recipient address rejected: Greylisted, try again in"},
+		{"connect to *:25: Connection timed out", ":25: Connection timed out"},
+		{"a * the end of it …", "the end of it"},
+	} {
+		if got := ReasonText(tc.in); got != tc.want {
+			t.Errorf("ReasonText(%q) = %q, want %q", tc.in, got, tc.want)
+		}
+	}
+}
+
 func FuzzReason(f *testing.F) {
 	f.Add("host mx1.example.net[192.0.2.25]:25 said: 450-4.7.1 <bob@example.net>: http://a.example/1?x=y=z", "example.net")
 	f.Add(strings.Repeat("a=", 600), "a")
@@ -45,6 +60,9 @@ func FuzzReason(f *testing.F) {
 		got := Reason(reply, own)
 		if len(got) > maxReason+len(" …") {
 			t.Errorf("Reason(%q) has %d bytes", reply, len(got))
+		}
+		if part := ReasonText(got); utf8.ValidString(reply) && !strings.ContainsFunc(reply, func(r rune) bool { return r != ' ' && unicode.IsSpace(r) }) && !strings.Contains(reply, part) {
+			t.Errorf("Reason(%q) = %q, and the reply does not have %q", reply, got, part)
 		}
 		if utf8.ValidString(reply) && !utf8.ValidString(got) {
 			t.Errorf("Reason(%q) = %q", reply, got)
