@@ -309,9 +309,9 @@ func list[K any](c *counted, id, title, head, one, many string, top search.Top[K
 	}
 	if top.Others > 0 {
 		n := top.Distinct - len(top.Items)
-		o := othersView{Text: number(top.Others) + " of " + number(n) + " " + words(n, "other", "others"), Share: share(top.Others, top.Total)}
+		o := othersView{Text: number(n) + " " + words(n, "other", "others") + ": " + number(top.Others), Share: share(top.Others, top.Total)}
 		if top.AtLeast {
-			o.Text = number(top.Others) + " of at least " + number(n) + " others"
+			o.Text = "at least " + number(n) + " others: " + number(top.Others)
 		}
 		if c.top < maxTop && n > 0 {
 			o.URL = c.moreURL(id)
