@@ -121,7 +121,7 @@ func Compare(ctx context.Context, s Store, in Input) (*Report, error) {
 		if err != nil {
 			return nil, fmt.Errorf("look for open messages: %w", err)
 		}
-		if ended(m) || m.Time > in.At {
+		if ended(m) || begun(m) || m.Time > in.At {
 			continue
 		}
 		r.OpenInLog++
@@ -194,6 +194,12 @@ func ended(m *track.Message) bool {
 		}
 	}
 	return m.RecipientCount <= len(m.Recipients)
+}
+
+// begun reports whether a message was only begun by its log: a client that
+// leaves before the end of its data leaves an id behind, which no queue ever had.
+func begun(m *track.Message) bool {
+	return m.Status == track.StatusUnknown && m.Sender == nil && len(m.Recipients) == 0
 }
 
 type comparison struct {
