@@ -99,10 +99,16 @@ func ReasonText(reason string) string {
 	return longest
 }
 
+// quotes stand around a reply where another program tells of it.
+const quotes = `(['"])`
+
 // replyCode reports whether a word is a code of RFC 5321 or RFC 3463. Three
 // digits are one only where a reply begins.
 func replyCode(word, before string) bool {
-	if word[0] < '2' || word[0] > '5' {
+	if code := strings.TrimLeft(word, quotes); len(code) < len(word) { // ('550', ['5.1.1 User unknown']): a list of another program
+		return replyCode(strings.TrimRight(code, quotes+","), "")
+	}
+	if word == "" || word[0] < '2' || word[0] > '5' {
 		return false
 	}
 	code, rest, more := strings.Cut(word, "-")
@@ -146,6 +152,9 @@ func general(word string, own []string) string {
 			return word
 		}
 		return head + core[:i+1] + general(core[i+1:]+tail, own)
+	}
+	if i := strings.IndexAny(core, "<[("); i > 0 && !strings.Contains(core, "://") && !strings.ContainsAny(core[:i], "@0123456789") {
+		return head + core[:i+1] + general(core[i+1:]+tail, own) // TO:<*>, sbrs[*]
 	}
 	if strings.Contains(core, "://") {
 		return head + url(core) + tail

@@ -95,7 +95,7 @@ func (s *site) search(w http.ResponseWriter, r *http.Request) error {
 		code = http.StatusBadRequest
 	} else {
 		v.Answer = s.answer(answer, &a)
-		v.Answer.NoData = len(names) == 0
+		v.Answer.NoData = len(names) == 0 && r.Context().Err() == nil
 		if text := a.query.String(); text != "" {
 			v.Command = s.command("search", text)
 			title = safetext.Of(text).Short(80).String()

@@ -102,7 +102,7 @@ func (s *site) summary(w http.ResponseWriter, r *http.Request) error {
 		code = http.StatusBadRequest
 	} else {
 		view.Answer = s.answer(sum.Answer, &a)
-		view.Answer.NoData = len(names) == 0
+		view.Answer.NoData = len(names) == 0 && r.Context().Err() == nil
 		view.draw(&counted{site: s, sum: sum, query: a.query, top: top})
 		name := "summary"
 		if top != search.DefaultTop {

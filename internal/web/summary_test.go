@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"html"
+	"iter"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"waybill/internal/search"
+	"waybill/internal/store"
+	"waybill/internal/track"
 	"waybill/internal/web"
 )
 
@@ -22,7 +25,9 @@ func summaryLog(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
 	for i := range 60 {
-		at := func(s int) string { return fmt.Sprintf("2026-11-20T%02d:%02d:%02d+00:00 mx-a postfix", 6+i/8, i%8*7, s) }
+		at := func(s int) string {
+			return fmt.Sprintf("2026-11-20T%02d:%02d:%02d+00:00 mx-a postfix", 6+i/8, i%8*7, s)
+		}
 		id := fmt.Sprintf("4ABCDE%05d", i)
 		fmt.Fprintf(&b, "%s/smtpd[1]: %s: client=mail%d.example.com[192.0.2.%d], sasl_method=PLAIN, sasl_username=user%d\n", at(0), id, i%3, i%3, i%2)
 		fmt.Fprintf(&b, "%s/qmgr[1]: %s: from=<%s@example.com>, size=%d, nrcpt=1 (queue active)\n", at(1), id, strings.Repeat("s", 1+i%15), 1000+i)
@@ -137,12 +142,33 @@ func (slow) Summarise(ctx context.Context, _ search.Request, _ int) (*search.Sum
 	return nil, ctx.Err()
 }
 
+// endless is a store that looks for longer than anybody waits.
+type endless struct{ emptyStore }
+
+func (endless) Gateways(context.Context) ([]store.Gateway, error) {
+	return []store.Gateway{{Name: "mx-a"}}, nil
+}
+
+func (endless) Search(ctx context.Context, _ *store.Query) iter.Seq2[*track.Message, error] {
+	return func(yield func(*track.Message, error) bool) {
+		<-ctx.Done()
+		yield(nil, ctx.Err())
+	}
+}
+
 func TestSummaryFailure(t *testing.T) {
 	r := reader(t, "testdata/mail.log")
 	if w := get(site(t, web.Options{Data: slow{r}, Timeout: time.Millisecond}), "/summary"); w.Code != http.StatusServiceUnavailable {
 		t.Errorf("a slow store: %d", w.Code)
 	}
 	n := &none{}
+	n.Store = endless{}
+	h := site(t, web.Options{Data: n, Timeout: 10 * time.Millisecond})
+	for _, path := range []string{"/search", "/summary"} {
+		if w := get(h, path); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "the time was up") || strings.Contains(w.Body.String(), "waybill import") {
+			t.Errorf("%s, when the time is up: %d", path, w.Code)
+		}
+	}
 	n.Store = emptyStore{}
 	if w := get(site(t, web.Options{Data: n}), "/summary"); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "waybill import") {
 		t.Errorf("nothing imported: %d", w.Code)
