@@ -28,7 +28,8 @@ type columnView struct {
 	Messages, Rejections  string
 	Size                  string
 	Incomplete            bool
-	X, Width              string
+	Left, Room            string // of all that belongs to the period
+	X, Width              string // of what is drawn
 	Y, Height             string // of the messages
 	RejectY, RejectHeight string
 	Title                 string
@@ -73,6 +74,7 @@ func (c *counted) traffic() *trafficView {
 			x.Title += ", a part of the log is missing"
 		}
 		m, r := height(p.Messages, most), height(p.Rejections, most)
+		x.Left, x.Room = percent(i, n), percent(1, n)
 		x.X, x.Width = percent(10*i+1, 10*n), percent(8, 10*n)
 		x.Y, x.Height = tenths(1000-m), tenths(m)
 		x.RejectY, x.RejectHeight = tenths(1000-m-r), tenths(r)
