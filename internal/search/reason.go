@@ -171,7 +171,7 @@ func general(word string, own []string) string {
 			return head + anything + tail
 		}
 	}
-	if strings.IndexAny(core, "0123456789") < 0 {
+	if !strings.ContainsAny(core, "0123456789") {
 		return word
 	}
 	return head + withoutDigits(core) + tail
