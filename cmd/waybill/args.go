@@ -15,10 +15,10 @@ import (
 const negation = "\x00"
 
 // keepNegations lets `waybill search sender:ann -status:delivered` mean what it
-// says: behind "search" or "tail", a dash in front of a field's name and a colon is the
-// query's "not", which no flag looks like.
+// says: behind a command that takes a query, a dash in front of a field's name
+// and a colon is the query's "not", which no flag looks like.
 func keepNegations(args []string) []string {
-	at := slices.IndexFunc(args, func(a string) bool { return a == "search" || a == "tail" })
+	at := slices.IndexFunc(args, takesQuery)
 	if at < 0 {
 		return args
 	}
@@ -32,6 +32,11 @@ func keepNegations(args []string) []string {
 	return out
 }
 
+// takesQuery reports whether a command's arguments are a query.
+func takesQuery(command string) bool {
+	return command == "search" || command == "summary" || command == "tail"
+}
+
 func queryText(words []string) string {
 	return strings.ReplaceAll(strings.Join(words, " "), negation, "")
 }
@@ -39,7 +44,7 @@ func queryText(words []string) string {
 // flagWords turns pflag's complaint into one that says how to go on.
 func flagWords(cmd *cobra.Command, err error) string {
 	text := strings.ReplaceAll(err.Error(), negation, "")
-	if (cmd.Name() == "search" || cmd.Name() == "tail") && strings.Contains(text, "shorthand") {
+	if takesQuery(cmd.Name()) && strings.Contains(text, "shorthand") {
 		text += "; write -- in front of query words that begin with a dash"
 	}
 	return text

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"waybill/cmd/waybill/internal/render"
 	"waybill/internal/app"
@@ -18,16 +19,46 @@ import (
 	"waybill/internal/track"
 )
 
-// searchFlags are what `waybill search` can be told.
-type searchFlags struct {
+// queryFlags say what is looked for, and how long.
+type queryFlags struct {
 	data     string
 	from, to string
 	gateways []string
 	form     search.Form
-	limit    int
-	cursor   string
-	view     viewFlags
 	timeout  time.Duration
+}
+
+func (f *queryFlags) add(fl *pflag.FlagSet) {
+	fl.StringVar(&f.from, "from", "", "messages since this `time`")
+	fl.StringVar(&f.to, "to", "", "messages before this `time`")
+	fl.StringVar(&f.form.Sender, "sender", "", "`address` or part of it, =exact, ^begin, @domain, .domain")
+	fl.StringVar(&f.form.Recipient, "recipient", "", "`address`, as for --sender")
+	fl.StringVar(&f.form.Subject, "subject", "", "`text` in the subject")
+	fl.StringVar(&f.form.MessageID, "message-id", "", "`id` or part of it")
+	fl.StringSliceVar(&f.form.Status, "status", nil, "any of these `words`: delivered, bounced, deferred, ...")
+	fl.StringSliceVar(&f.gateways, "gateway", nil, "any of these gateways, by `name`")
+	fl.DurationVar(&f.timeout, "timeout", 0, "give up after this `duration` with what was found; 0 never")
+}
+
+// request is the flags and the query's words as a search.
+func (f *queryFlags) request(query string, zone *time.Location) search.Request {
+	return search.Request{Text: query, Form: f.form, From: f.from, To: f.to, Gateways: f.gateways, Zone: zone}
+}
+
+// deadline ends ctx when the time is up that the flags allow.
+func (f *queryFlags) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if f.timeout > 0 {
+		return context.WithTimeout(ctx, f.timeout)
+	}
+	return ctx, func() {}
+}
+
+// searchFlags are what `waybill search` can be told.
+type searchFlags struct {
+	queryFlags
+	limit  int
+	cursor string
+	view   viewFlags
 }
 
 const searchLong = `Find messages. The words of the query must all match; newest first.
@@ -67,17 +98,9 @@ func (p *program) searchCmd() *cobra.Command {
 	}
 	fl := cmd.Flags()
 	fl.SortFlags = false
-	fl.StringVar(&f.from, "from", "", "messages since this `time`")
-	fl.StringVar(&f.to, "to", "", "messages before this `time`")
-	fl.StringVar(&f.form.Sender, "sender", "", "`address` or part of it, =exact, ^begin, @domain, .domain")
-	fl.StringVar(&f.form.Recipient, "recipient", "", "`address`, as for --sender")
-	fl.StringVar(&f.form.Subject, "subject", "", "`text` in the subject")
-	fl.StringVar(&f.form.MessageID, "message-id", "", "`id` or part of it")
-	fl.StringSliceVar(&f.form.Status, "status", nil, "any of these `words`: delivered, bounced, deferred, ...")
-	fl.StringSliceVar(&f.gateways, "gateway", nil, "any of these gateways, by `name`")
+	f.queryFlags.add(fl)
 	fl.IntVar(&f.limit, "limit", f.limit, "`number` of messages; 0 is all")
 	fl.StringVar(&f.cursor, "cursor", "", "go on behind this `place`, which the page before names")
-	fl.DurationVar(&f.timeout, "timeout", 0, "give up after this `duration` with what was found; 0 never")
 	p.dataFlag(fl, &f.data)
 	f.view.add(fl, "table, wide, json, ndjson, csv or yaml")
 	p.completeWords(cmd, "status", statusWords())
@@ -111,16 +134,12 @@ func (p *program) search(ctx context.Context, f searchFlags, query string) error
 	}
 	defer db.Close()
 
-	if f.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, f.timeout)
-		defer cancel()
-	}
-	stream, err := db.Search(ctx, search.Request{
-		Text: query, Form: f.form, From: f.from, To: f.to, Gateways: f.gateways,
-		Limit: f.limit, Cursor: f.cursor, Zone: view.clock.Zone,
-		Relations: view.output != "table" || len(view.fields) > 0, // the usual table shows none
-	})
+	ctx, cancel := f.deadline(ctx)
+	defer cancel()
+	request := f.request(query, view.clock.Zone)
+	request.Limit, request.Cursor = f.limit, f.cursor
+	request.Relations = view.output != "table" || len(view.fields) > 0 // the usual table shows none
+	stream, err := db.Search(ctx, request)
 	if err != nil {
 		return err
 	}
@@ -128,7 +147,12 @@ func (p *program) search(ctx context.Context, f searchFlags, query string) error
 	if err != nil {
 		return err
 	}
-	switch answer.Verdict() {
+	return verdict(answer.Verdict())
+}
+
+// verdict is what a search amounts to, as the error that has its exit code.
+func verdict(v search.Verdict) error {
+	switch v {
 	case search.NotFound:
 		return errNotFound
 	case search.CannotTell:

@@ -26,8 +26,12 @@ var timeFormats = []string{"local", "rfc3339", "relative"}
 func (f *viewFlags) add(fl *pflag.FlagSet, outputs string) {
 	fl.StringVarP(&f.output, "output", "o", f.output, "`format`: "+outputs)
 	fl.StringSliceVar(&f.fields, "fields", nil, "show these `fields` only, in this order")
-	fl.StringVar(&f.zone, "tz", "", "time `zone`, such as Europe/Amsterdam or UTC; default: this host's")
+	f.addZone(fl)
 	fl.StringVar(&f.time, "time", "local", "`form` of times: local, rfc3339 or relative")
+}
+
+func (f *viewFlags) addZone(fl *pflag.FlagSet) {
+	fl.StringVar(&f.zone, "tz", "", "time `zone`, such as Europe/Amsterdam or UTC; default: this host's")
 }
 
 // view is the same, checked.

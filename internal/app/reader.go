@@ -46,6 +46,11 @@ func (r *Reader) Find(ctx context.Context, q search.Request) (*search.Answer, er
 	return r.engine.Search(ctx, q)
 }
 
+// Summarise counts the messages of a search.
+func (r *Reader) Summarise(ctx context.Context, q search.Request, top int) (*search.Summary, error) {
+	return r.engine.Summarise(ctx, q, top)
+}
+
 // Message returns a message by any id that was ever given out for it.
 func (r *Reader) Message(ctx context.Context, id string) (*track.Message, error) {
 	return r.db.Message(ctx, id)

@@ -5,6 +5,8 @@
 // the two say the same. [Engine.Stream] runs it and yields messages newest
 // first; [Stream.Answer] then tells the [Coverage] of the searched range in
 // time (gaps) and in fields (blind), and for an empty answer why it is empty.
+// [Engine.Summarise] counts the same messages in memory that does not grow with
+// them, and has the same coverage.
 //
 // The package promises that an answer never claims more than the logs do: what
 // lies outside the time that a gateway's log claims is a gap, and messages that

@@ -43,10 +43,12 @@ type Stream struct {
 	plan   *plan
 	chosen chosen
 	limit  int
-	at     store.Cursor // where this page begins
-	more   bool         // there is a page after this one
-	last   store.Cursor // the last message yielded
-	answer Answer
+	// rejections: yield them too, although they were not asked for.
+	rejections bool
+	at         store.Cursor // where this page begins
+	more       bool         // there is a page after this one
+	last       store.Cursor // the last message yielded
+	answer     Answer
 }
 
 // Answer is what a search found and how far that can be trusted.
@@ -56,11 +58,13 @@ type Answer struct {
 	Coverage Coverage         `json:"coverage"`
 	Why      *Explanation     `json:"explanation,omitempty"` // of an empty answer
 
-	Found    int            `json:"-"` // messages on this page
-	Paged    bool           `json:"-"` // not the first page
-	Query    Query          `json:"-"` // as it was understood
-	Gateways []string       `json:"-"` // that were searched
-	Zone     *time.Location `json:"-"`
+	Found int `json:"-"` // messages on this page
+	// Rejections is how many of those found are not messages, where it was counted.
+	Rejections int            `json:"-"`
+	Paged      bool           `json:"-"` // not the first page
+	Query      Query          `json:"-"` // as it was understood
+	Gateways   []string       `json:"-"` // that were searched
+	Zone       *time.Location `json:"-"`
 }
 
 // Search runs a request and collects its messages.
@@ -183,6 +187,7 @@ func (s *Stream) Messages(ctx context.Context) iter.Seq2[*track.Message, error] 
 		}
 		q := s.plan.storeQuery(s.chosen)
 		q.Before, q.Relations = s.at, s.plan.kin
+		q.Rejections = q.Rejections || s.rejections
 		if s.limit > 0 {
 			q.Limit = s.limit + 1 // one more tells whether there is a next page
 		}

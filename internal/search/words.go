@@ -31,7 +31,11 @@ func (a *Answer) Parts() []string {
 }
 
 func (a *Answer) headline() string {
-	switch {
+	switch messages := a.Found - a.Rejections; {
+	case messages > 0 && a.Rejections > 0:
+		return plural(messages, "message") + " and " + plural(a.Rejections, "rejection")
+	case a.Rejections > 0:
+		return plural(a.Rejections, "rejection")
 	case a.Found > 0 && a.Next != "":
 		return plural(a.Found, "message") + ", there are more"
 	case a.Found > 0:

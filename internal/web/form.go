@@ -65,6 +65,7 @@ const statusParam = "status"
 // asked is the question of a request. The box holds the whole query and the
 // fields say the same; in a form that was sent, one of them may be newer.
 type asked struct {
+	page   string // that is asked: searchPage or summaryPage
 	query  search.Query
 	text   string      // of the box
 	form   search.Form // of the fields
@@ -81,8 +82,8 @@ type asked struct {
 // Who changed the box alone meant the box; a field that differs from what
 // "was" says was changed, and goes over the box. Without "was", as in a link
 // that somebody wrote, box and fields must both hold.
-func readAsked(v url.Values) asked {
-	a := asked{text: strings.TrimSpace(v.Get("q")), was: v.Get("was"), cursor: v.Get("cursor")}
+func readAsked(page string, v url.Values) asked {
+	a := asked{page: page, text: strings.TrimSpace(v.Get("q")), was: v.Get("was"), cursor: v.Get("cursor")}
 	var fields []fieldSpec
 	for _, f := range allFields() {
 		if v.Has(f.param) {
@@ -146,6 +147,7 @@ func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) 
 // formView is the form as the page draws it.
 type formView struct {
 	Action   string
+	Button   string
 	Text     string
 	Was      string
 	MaxText  int
@@ -188,7 +190,10 @@ type faultView struct {
 // form draws the form. Faults of the fields go beside them; the one that has
 // no place is returned.
 func (s *site) form(a *asked, gateways []string) (formView, string) {
-	f := formView{Action: s.BasePath + "/search", Text: a.text, MaxText: search.MaxQuery, Was: a.was}
+	f := formView{Action: s.BasePath + a.page, Button: "Search", Text: a.text, MaxText: search.MaxQuery, Was: a.was}
+	if a.page == summaryPage {
+		f.Button = "Count"
+	}
 	if a.err == nil {
 		f.Was = a.text
 		if len(a.query.Terms) > 0 {
@@ -309,7 +314,7 @@ func (s *site) presets(a *asked) []presetView {
 		if err != nil {
 			continue
 		}
-		out = append(out, presetView{p.text, s.searchURL(q, ""), a.err == nil && a.form.From == p.from && a.form.To == p.to})
+		out = append(out, presetView{p.text, s.askURL(a.page, q, ""), a.err == nil && a.form.From == p.from && a.form.To == p.to})
 	}
 	return out
 }
@@ -327,8 +332,19 @@ func withoutTimes(q search.Query) search.Query {
 	return out
 }
 
+// The pages that take a question.
+const (
+	searchPage  = "/search"
+	summaryPage = "/summary"
+)
+
 // searchURL is the address of a search.
 func (s *site) searchURL(q search.Query, cursor string) string {
+	return s.askURL(searchPage, q, cursor)
+}
+
+// askURL is the address of a page that answers a question.
+func (s *site) askURL(page string, q search.Query, cursor string) string {
 	v := url.Values{}
 	if text := q.String(); text != "" {
 		v.Set("q", text)
@@ -337,7 +353,7 @@ func (s *site) searchURL(q search.Query, cursor string) string {
 		v.Set("cursor", cursor)
 	}
 	if len(v) == 0 {
-		return s.BasePath + "/search"
+		return s.BasePath + page
 	}
-	return s.BasePath + "/search?" + v.Encode()
+	return s.BasePath + page + "?" + v.Encode()
 }

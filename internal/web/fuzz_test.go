@@ -42,23 +42,30 @@ func FuzzSearchURL(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
 		values, _ := url.ParseQuery(raw) // what is no query is asked as far as it is one
-		req := httptest.NewRequest(http.MethodGet, "/search?"+values.Encode(), nil)
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, req)
-		switch w.Code {
-		case http.StatusOK, http.StatusBadRequest, http.StatusRequestURITooLong:
-			body := w.Body.String()
-			if strings.Count(body, "<script") != 1 || strings.ContainsAny(body, "\u202e\u2066\x00\x1b") && !strings.ContainsAny(raw, "\u202e\u2066\x00\x1b%") {
-				t.Errorf("markup of %q", raw)
-			}
-		case http.StatusSeeOther:
-			again := httptest.NewRecorder()
-			h.ServeHTTP(again, httptest.NewRequest(http.MethodGet, w.Header().Get("Location"), nil))
-			if again.Code == http.StatusSeeOther {
-				t.Errorf("%q leads on and on", raw)
-			}
-		default:
-			t.Errorf("%q: status %d", raw, w.Code)
+		for _, page := range []string{"/search?", "/summary?"} {
+			ask(t, h, page+values.Encode(), raw)
 		}
 	})
+}
+
+func ask(t *testing.T, h http.Handler, target, raw string) {
+	t.Helper()
+	req := httptest.NewRequest(http.MethodGet, target, nil)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, req)
+	switch w.Code {
+	case http.StatusOK, http.StatusBadRequest, http.StatusRequestURITooLong:
+		body := w.Body.String()
+		if strings.Count(body, "<script") != 1 || strings.ContainsAny(body, "\u202e\u2066\x00\x1b") && !strings.ContainsAny(raw, "\u202e\u2066\x00\x1b%") {
+			t.Errorf("markup of %q", raw)
+		}
+	case http.StatusSeeOther:
+		again := httptest.NewRecorder()
+		h.ServeHTTP(again, httptest.NewRequest(http.MethodGet, w.Header().Get("Location"), nil))
+		if again.Code == http.StatusSeeOther {
+			t.Errorf("%q leads on and on", raw)
+		}
+	default:
+		t.Errorf("%q: status %d", raw, w.Code)
+	}
 }

@@ -40,6 +40,7 @@ type answerView struct {
 	Newest   string
 	Older    string
 	Fixed    string // the same search with its range in absolute times
+	Other    string // the same search in numbers, or its messages
 }
 
 // coverageView is what an answer could see.
@@ -66,7 +67,7 @@ type reasonView struct {
 // search answers the question of the URL. A form's question is first brought
 // into its one form, so that the address in the browser's bar is the whole of it.
 func (s *site) search(w http.ResponseWriter, r *http.Request) error {
-	a := readAsked(r.URL.Query())
+	a := readAsked(searchPage, r.URL.Query())
 	if a.err == nil && !a.settled {
 		q := a.query
 		if len(q.String()) <= search.MaxQuery {
@@ -94,7 +95,7 @@ func (s *site) search(w http.ResponseWriter, r *http.Request) error {
 		code = http.StatusBadRequest
 	} else {
 		v.Answer = s.answer(answer, &a)
-		v.Answer.NoData = len(names) == 0
+		v.Answer.NoData = len(names) == 0 && r.Context().Err() == nil
 		if text := a.query.String(); text != "" {
 			v.Command = s.command("search", text)
 			title = safetext.Of(text).Short(80).String()
@@ -142,13 +143,17 @@ func (s *site) answer(a *search.Answer, asked *asked) *answerView {
 	if a.Next != "" {
 		v.Older = s.searchURL(asked.query, a.Next)
 	}
-	v.Fixed = s.fixed(a)
+	v.Fixed = s.fixed(a, asked.page)
+	v.Other = s.askURL(summaryPage, asked.query, "")
+	if asked.page == summaryPage {
+		v.Other = s.searchURL(asked.query, "")
+	}
 	return v
 }
 
 // fixed is the search with times that stay what they are, "" where it has none
 // that move.
-func (s *site) fixed(a *search.Answer) string {
+func (s *site) fixed(a *search.Answer, page string) string {
 	moving := false
 	for _, t := range a.Query.Terms {
 		switch t.Field {
@@ -168,7 +173,7 @@ func (s *site) fixed(a *search.Answer) string {
 	if err != nil {
 		return ""
 	}
-	return s.searchURL(q, "")
+	return s.askURL(page, q, "")
 }
 
 // maxListed is how many gaps or blind fields a page lists.

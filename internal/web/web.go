@@ -19,6 +19,8 @@ import (
 type Data interface {
 	// Find runs a search and collects its messages.
 	Find(ctx context.Context, r search.Request) (*search.Answer, error)
+	// Summarise counts the messages of a search; lists have at most top values.
+	Summarise(ctx context.Context, r search.Request, top int) (*search.Summary, error)
 	// Message returns a message with its relations, store.ErrNotFound if there is
 	// none of this id.
 	Message(ctx context.Context, id string) (*track.Message, error)
@@ -98,7 +100,8 @@ func New(o Options) (http.Handler, error) {
 // sections are the entries of the navigation, in order.
 func (s *site) sections() []section {
 	return []section{
-		{Name: "Search", URL: s.BasePath + "/search"},
+		{Name: "Search", URL: s.BasePath + searchPage},
+		{Name: "Summary", URL: s.BasePath + summaryPage},
 	}
 }
 
@@ -109,7 +112,8 @@ func (s *site) routes() http.Handler {
 		mux.Handle("GET "+s.BasePath+path, s.handler(h))
 	}
 	get("/{$}", s.home)
-	get("/search", s.search)
+	get(searchPage, s.search)
+	get(summaryPage, s.summary)
 	get("/m/{id...}", s.message)
 	get("/progress", s.progress)
 	get("/assets/{name}", s.assets.serve)

@@ -114,6 +114,10 @@ func TestPages(t *testing.T) {
 		{"attempts", "/m/" + idOf(t, r, "queue-id:=4ABCDEF0002"), 200},
 		{"rejection", "/m/" + idOf(t, r, "kind:rejection"), 200},
 		{"lost", "/m/no-such-id", 404},
+		{"summary", "/summary", 200},
+		{"summary-filtered", "/summary?q=sender%3Acarol+after%3A2026-11-20T10%3A00+until%3A2026-11-20T12%3A00&top=1", 200},
+		{"summary-empty", "/summary?q=sender%3Anobody", 200},
+		{"summary-fault", "/summary?q=sendr%3Abob", 400},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := get(h, tc.url)
@@ -149,7 +153,7 @@ func golden(t *testing.T, path, got string) {
 // that keep a page to itself.
 func TestHeaders(t *testing.T) {
 	h := site(t, web.Options{Data: reader(t, "testdata/mail.log")})
-	for _, path := range []string{"/", "/search", "/search?q=x:y", "/m/none", "/nothing", "/progress", "/assets/waybill.css", "/assets/none", "/search?q=" + strings.Repeat("x", 40<<10)} {
+	for _, path := range []string{"/", "/search", "/summary", "/search?q=x:y", "/m/none", "/nothing", "/progress", "/assets/waybill.css", "/assets/none", "/search?q=" + strings.Repeat("x", 40<<10)} {
 		head := get(h, path).Header()
 		for name, want := range map[string]string{
 			"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
@@ -169,7 +173,7 @@ func TestHeaders(t *testing.T) {
 func TestNoMarkupOfTheirs(t *testing.T) {
 	r := reader(t, "testdata/mail.log")
 	h := site(t, web.Options{Data: r})
-	for _, path := range []string{"/search", query("x"), "/m/" + idOf(t, r, "queue-id:=4ABCDEF0002"), "/m/none"} {
+	for _, path := range []string{"/search", "/summary", query("x"), "/m/" + idOf(t, r, "queue-id:=4ABCDEF0002"), "/m/none"} {
 		body := get(h, path).Body.String()
 		for _, bad := range []string{" style=", "<style", "<script>", "javascript:", " onclick", "http://", "https://"} {
 			if strings.Contains(body, bad) {
@@ -182,7 +186,7 @@ func TestNoMarkupOfTheirs(t *testing.T) {
 func TestMethods(t *testing.T) {
 	h := site(t, web.Options{Data: reader(t, "testdata/mail.log")})
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch} {
-		for _, path := range []string{"/search", "/m/x", "/progress"} {
+		for _, path := range []string{"/search", "/summary", "/m/x", "/progress"} {
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequest(method, path, nil))
 			if w.Code != http.StatusMethodNotAllowed {
@@ -323,7 +327,7 @@ func TestBasePath(t *testing.T) {
 	if w := get(h, "/waybill/"); w.Header().Get("Location") != "/waybill/search" {
 		t.Errorf("home leads to %s", w.Header().Get("Location"))
 	}
-	for _, path := range []string{"/waybill/search", "/waybill/m/" + idOf(t, r, "queue-id:=4ABCDEF0001"), "/waybill/m/none"} {
+	for _, path := range []string{"/waybill/search", "/waybill/summary", "/waybill/m/" + idOf(t, r, "queue-id:=4ABCDEF0001"), "/waybill/m/none"} {
 		body := get(h, path).Body.String()
 		for _, m := range regexp.MustCompile(`(?:href|src|action|data-poll)="(/[^"]*)"`).FindAllStringSubmatch(body, -1) {
 			if !strings.HasPrefix(m[1], "/waybill/") {
@@ -341,7 +345,7 @@ func TestBasePath(t *testing.T) {
 func TestAssets(t *testing.T) {
 	h := site(t, web.Options{Data: reader(t, "testdata/mail.log")})
 	body := get(h, "/search").Body.String()
-	for name, limit := range map[string]int{"waybill.css": 20 << 10, "enhance.js": 20 << 10, "icon.svg": 2 << 10} {
+	for name, limit := range map[string]int{"waybill.css": 24 << 10, "enhance.js": 20 << 10, "icon.svg": 2 << 10} {
 		m := regexp.MustCompile(`"(/assets/` + regexp.QuoteMeta(name) + `\?v=[0-9a-f]+)"`).FindStringSubmatch(body)
 		if m == nil {
 			t.Errorf("no page loads %s", name)

@@ -29,10 +29,10 @@ const (
 // and may import it.
 var layers = [][]string{
 	{"internal/track", "internal/safefs", "internal/safetext", "internal/supervise", "internal/simulate", "internal/testkit"},
-	{"internal/window", "internal/maillog", "internal/source"},
+	{"internal/window", "internal/maillog", "internal/source", "internal/mailqueue"},
 	{"internal/export", "internal/coverage", "internal/store"},
 	{"internal/importer", "internal/qlogd", "internal/sshd", "internal/smad", "internal/trackerd", "internal/logsub",
-		"internal/search", "internal/doctor", "internal/alert"},
+		"internal/search", "internal/reconcile", "internal/doctor", "internal/alert"},
 	{"internal/api", "internal/web"},
 	{"internal/config"},
 	{"internal/app"},

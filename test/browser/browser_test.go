@@ -241,6 +241,7 @@ func TestBrowser(t *testing.T) {
 			t.Run("search", func(t *testing.T) { searches(t, s, b) })
 			t.Run("empty", func(t *testing.T) { empties(t, b) })
 			t.Run("message", func(t *testing.T) { messages(t, s, b, sc) })
+			t.Run("summary", func(t *testing.T) { summaries(t, b) })
 			t.Run("hostile", func(t *testing.T) { hostile(t, s, b, sc) })
 			t.Run("scheme", func(t *testing.T) { scheme(t, b, sc) })
 		})
@@ -320,6 +321,37 @@ func messages(t *testing.T, s *stage, b *tab, sc scene) {
 	// Without a script a page offers nothing that would need one.
 	if hidden := eval[bool](b, `getComputedStyle(document.querySelector("button.copy")).display === "none"`); hidden != sc.bare {
 		t.Errorf("the copy button is hidden: %v", hidden)
+	}
+}
+
+// summaries counts, follows a row to the messages behind it, and a column of
+// the chart, and comes back.
+func summaries(t *testing.T, b *tab) {
+	b.t = t
+	b.visit("/summary")
+	b.has(".answer", " rejections")
+	b.has("#h-outcomes + svg + .counts", "delivered")
+	b.has("#failed", "User unknown in sink")
+	b.has("#refused", "Greylisted")
+	b.fits()
+	b.do(chromedp.Click(chromedp.CSS("#failed a.open")))
+	b.until("the messages behind it", `location.pathname === "/search" && document.querySelectorAll("#results a.open").length > 0`)
+	b.has(".c-status .status", "bounced")
+	b.visit("/summary")
+	b.do(chromedp.SendKeys(chromedp.CSS("#q"), "status:bounced\r"))
+	b.until("the numbers of some", `location.pathname + location.search === "/summary?q=status%3Abounced" && document.querySelector("#failed") !== null`)
+	b.fits()
+	if open := eval[bool](b, `(d => { d.open = true; return d.querySelectorAll("td a").length > 0; })(document.querySelector("#h-traffic ~ details"))`); !open {
+		t.Error("the table of the chart is empty")
+	}
+	b.fits()
+	chart := eval[string](b, `document.querySelector(".chart a:has(.m:not([height='0']))").getAttribute("href")`)
+	b.visit(chart)
+	b.has(".c-status .status", "bounced")
+	b.visit("/summary?q=gateway%3A%3Dmx-h&top=100")
+	b.fits()
+	if strange := eval[string](b, `[...document.querySelectorAll("main script, main img, main [onmouseover]")].map(e => e.outerHTML).join()`); strange != "" {
+		t.Errorf("their markup is in the page: %s", strange)
 	}
 }
 
@@ -431,7 +463,7 @@ func contrast(t *testing.T, s *stage) {
 	})()`
 	for _, dark := range []bool{false, true} {
 		b := s.tab(t, scene{width: 1280, dark: dark})
-		for _, path := range []string{"/search", "/search?q=-status%3Adelivered", "/search?q=sendr%3Aann", "/search?q=nobody%40nowhere+after%3A2020-01-01", s.message(t, "status:bounced"), "/m/none"} {
+		for _, path := range []string{"/search", "/summary", "/summary?q=sender%3Ahard+after%3A2020-01-01", "/search?q=-status%3Adelivered", "/search?q=sendr%3Aann", "/search?q=nobody%40nowhere+after%3A2020-01-01", s.message(t, "status:bounced"), "/m/none"} {
 			b.visit(path)
 			for _, bad := range eval[[]string](b, measure) {
 				t.Errorf("dark %v, %s: %s", dark, path, bad)

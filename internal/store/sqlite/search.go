@@ -22,46 +22,91 @@ const (
 	largeChunk = 4096
 )
 
-// Search yields what matches, newest first; see store.Store.
+// Search yields what matches, newest first; see store.Store. Where there is no
+// limit the next chunk is read while the caller looks at this one.
 func (s *DB) Search(ctx context.Context, q *store.Query) iter.Seq2[*track.Message, error] {
 	return func(yield func(*track.Message, error) bool) {
-		left := q.Limit
-		err := s.eachDay(ctx, q, func(d *day, scope postings.Scope) (bool, error) {
-			size := firstChunk
-			if q.Limit > 0 {
-				size = min(q.Limit, largeChunk)
+		chunks := s.chunks
+		if q.Limit == 0 {
+			chunks = s.chunksAhead
+		}
+		err := chunks(ctx, q, func(found []*node) bool {
+			for _, n := range found {
+				if !yield(n.message(), nil) {
+					return false
+				}
 			}
-			for {
-				if q.Limit > 0 {
-					size = min(size, left)
-				}
-				found, err := s.chunk(ctx, d, q, &scope, size)
-				if err == nil && q.Relations {
-					err = s.relateAll(ctx, found)
-				}
-				if err != nil {
-					return false, err
-				}
-				for _, n := range found {
-					if !yield(n.message(), nil) {
-						return false, nil
-					}
-				}
-				if q.Limit > 0 {
-					if left -= len(found); left <= 0 {
-						return false, nil
-					}
-				}
-				if scope.Lo >= scope.Hi {
-					return true, nil
-				}
-				size = min(size*4, largeChunk)
-			}
+			return true
 		})
 		if err != nil {
 			yield(nil, fmt.Errorf("search: %w", err))
 		}
 	}
+}
+
+// chunksAhead is chunks, one chunk ahead of take. What it started has ended
+// when it returns.
+func (s *DB) chunksAhead(ctx context.Context, q *store.Query, take func([]*node) bool) error {
+	reading, stop := context.WithCancel(ctx)
+	ready, ended := make(chan []*node), make(chan error, 1)
+	go func() {
+		defer close(ready)
+		ended <- s.chunks(reading, q, func(found []*node) bool {
+			select {
+			case ready <- found:
+				return true
+			case <-reading.Done():
+				return false
+			}
+		})
+	}()
+	defer func() {
+		stop()
+		for range ready {
+		}
+	}()
+	for found := range ready {
+		if !take(found) {
+			return nil
+		}
+	}
+	if err := <-ended; err != nil {
+		return err
+	}
+	return ctx.Err() // it may have ended while a chunk waited
+}
+
+// chunks reads what matches, newest first, and gives it to take until that
+// returns false.
+func (s *DB) chunks(ctx context.Context, q *store.Query, take func([]*node) bool) error {
+	left := q.Limit
+	return s.eachDay(ctx, q, func(d *day, scope postings.Scope) (bool, error) {
+		size := firstChunk
+		if q.Limit > 0 {
+			size = min(q.Limit, largeChunk)
+		}
+		for {
+			if q.Limit > 0 {
+				size = min(size, left)
+			}
+			found, err := s.chunk(ctx, d, q, &scope, size)
+			if err == nil && q.Relations {
+				err = s.relateAll(ctx, found)
+			}
+			if err != nil || !take(found) {
+				return false, err
+			}
+			if q.Limit > 0 {
+				if left -= len(found); left <= 0 {
+					return false, nil
+				}
+			}
+			if scope.Lo >= scope.Hi {
+				return true, nil
+			}
+			size = min(size*4, largeChunk)
+		}
+	})
 }
 
 // eachDay calls f with every day that the query can have rows in, newest
@@ -181,25 +226,93 @@ func (d *day) gatewayLookup(ctx context.Context, q queryer) func(string) (int64,
 	}
 }
 
-// rowReader reads messages in one transaction.
+// rowReader reads messages in one transaction, newest first. Rows that lie
+// close together are read in one scan, others one by one: a look-up costs as
+// much as passing over several rows.
 type rowReader struct {
 	d  *day
 	tx *sql.Tx
 	st *sql.Stmt // made when the first row is read
+
+	asked int       // rows that were asked for
+	last  int64     // the last of them
+	scan  *sql.Rows // in descending order; nil when there is none
+	at    int64     // the row that scan stands at
+	waste int       // rows that scan passed over, less what it saved
+	doc   sql.RawBytes
 }
+
+// When a scan begins, and when it has cost more than it saves.
+const (
+	scanAfter = 32
+	scanSaves = 8
+	scanWaste = 256
+)
 
 func (r *rowReader) close() {
 	if r.st != nil {
 		r.st.Close() // belongs to the transaction
 	}
+	if r.scan != nil {
+		r.scan.Close() // what it read was whole
+	}
 }
 
-// read returns one message, nil when there is no such row.
+// read returns one message, nil when there is no such row. Rows that are not
+// asked for in descending order are looked up.
 func (r *rowReader) read(ctx context.Context, row int64) (*node, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	ctx = context.WithoutCancel(ctx) // a statement that can be interrupted costs a goroutine
+	r.asked++
+	if r.asked == scanAfter {
+		rows, err := r.tx.QueryContext(ctx, "SELECT id, doc FROM msg WHERE id <= ? ORDER BY id DESC", row)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", r.d.path, err)
+		}
+		r.scan, r.at = rows, row+1
+	}
+	doc, err := r.find(ctx, row)
+	if err != nil || doc == nil {
+		return nil, err
+	}
+	rec, err := r.d.decode(ctx, r.tx, doc, row, false)
+	if err != nil {
+		return nil, err
+	}
+	k := rowKey{r.d.n, row}
+	rec.Message.ID = publicID(k)
+	hideKey(&rec.Message)
+	return &node{key: k, stored: true, rec: *rec}, nil
+}
+
+// find returns the record of one row, nil when there is none. It is valid until
+// the next call.
+func (r *rowReader) find(ctx context.Context, row int64) ([]byte, error) {
+	inOrder := row < r.last
+	r.last = row
+	for r.scan != nil && (r.at > row || !inOrder) {
+		if !inOrder || r.waste > scanWaste || !r.scan.Next() {
+			err := errors.Join(r.scan.Err(), r.scan.Close())
+			r.scan = nil
+			if err != nil {
+				return nil, fmt.Errorf("read %s: %w", r.d.path, err)
+			}
+			break
+		}
+		if err := r.scan.Scan(&r.at, &r.doc); err != nil {
+			return nil, fmt.Errorf("read %s: %w", r.d.path, err)
+		}
+		r.waste++
+	}
+	if r.scan != nil {
+		r.waste = max(0, r.waste-scanSaves)
+		if r.at != row {
+			return nil, nil
+		}
+		return r.doc, nil
+	}
 	if r.st == nil {
 		st, err := r.tx.PrepareContext(ctx, "SELECT doc FROM msg WHERE id = ?")
 		if err != nil {
@@ -215,14 +328,7 @@ func (r *rowReader) read(ctx context.Context, row int64) (*node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", r.d.path, err)
 	}
-	rec, err := r.d.decode(ctx, r.tx, doc, row, false)
-	if err != nil {
-		return nil, err
-	}
-	k := rowKey{r.d.n, row}
-	rec.Message.ID = publicID(k)
-	hideKey(&rec.Message)
-	return &node{key: k, stored: true, rec: *rec}, nil
+	return doc, nil
 }
 
 // hideKey takes from a rejection the key by which two logs that tell it are

@@ -123,7 +123,7 @@ func choose(ctx context.Context, site *rig.Site, all bool) ([]shot, error) {
 		}, nil
 	}
 	var out []shot
-	pages := map[string]string{"all": "/search", "found": found, "empty": empty, "fault": "/search?q=sender%3Aann+sendr%3Abob+x", "bounced": story, "lost": "/m/none", "gap": "/search?q=sender%3Acarol+subject%3Ainvoice+after%3A2026-11-19",
+	pages := map[string]string{"summary": "/summary", "summary-some": "/summary?q=-status%3Adelivered", "summary-hostile": "/summary?q=gateway%3Amx-h", "summary-gap": "/summary?q=after%3A2026-11-19+until%3A2026-11-21T23%3A00", "summary-empty": "/summary?q=sender%3Anobody%40nowhere.example", "all": "/search", "found": found, "empty": empty, "fault": "/search?q=sender%3Aann+sendr%3Abob+x", "bounced": story, "lost": "/m/none", "gap": "/search?q=sender%3Acarol+subject%3Ainvoice+after%3A2026-11-19",
 		"fieldfault": "/search?from=whenever&client=nobody", "hostile": "/search?q=gateway%3Amx-h"}
 	for name, query := range map[string]string{"deferred": "status:deferred", "rejected": "kind:rejection", "hostile-m": "gateway:mx-h subject:script", "child": "sender:<>"} {
 		if url, err := message(query); err == nil {

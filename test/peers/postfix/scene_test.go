@@ -24,8 +24,11 @@ import (
 
 // scene is a run of the rig: the logs of its two hosts and the truth.
 type scene struct {
-	logs  map[string]string // host name: path
-	truth *smtprig.Truth
+	logs map[string]string // host name: path
+	// queues are what postqueue -j said at the end, host name: paths. A recorded
+	// scene has none.
+	queues map[string][]string
+	truth  *smtprig.Truth
 }
 
 // hosts of the rig by instance; C lives on A's host.
@@ -58,7 +61,8 @@ var live = sync.OnceValues(func() (*scene, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &scene{truth: &r.Truth, logs: map[string]string{"mx-a": r.Log("a"), "mx-b": r.Log("b")}}, nil
+	return &scene{truth: &r.Truth, logs: map[string]string{"mx-a": r.Log("a"), "mx-b": r.Log("b")},
+		queues: map[string][]string{"mx-a": {r.Queue("a"), r.Queue("c")}, "mx-b": {r.Queue("b")}}}, nil
 })
 
 // scratch is a directory of this test run, with the program.

@@ -98,6 +98,32 @@ func (t *Table) line(b *strings.Builder, row []Cell, style term.Style) {
 	b.WriteByte('\n')
 }
 
+// wrapLast breaks what does not fit into the last column into rows below, where
+// there is room for something that can be read.
+func (t *Table) wrapLast(limit int) {
+	const least = 30
+	last := len(t.Columns) - 1
+	room := limit
+	for _, w := range t.layout(0)[:last] {
+		room -= w + len(gap)
+	}
+	if room < least {
+		return
+	}
+	var rows [][]Cell
+	for _, row := range t.Rows {
+		for i, line := range Wrap(row[last].Text.String(), room, "  ") {
+			cells := make([]Cell, len(row))
+			if i == 0 {
+				copy(cells, row)
+			}
+			cells[last] = Cell{Text: safetext.Of(line), Paint: row[last].Paint}
+			rows = append(rows, cells)
+		}
+	}
+	t.Rows = rows
+}
+
 // layout gives every column its natural width and takes from the widest of
 // those that may be cut until the line fits, and leaves columns out when it
 // does not even so. Zero is no limit.

@@ -18,7 +18,7 @@ import (
 
 // Programs are what the rig starts; all are in Debian's postfix, openssl and
 // sasl2-bin.
-var Programs = []string{"postfix", "postsuper", "sendmail", "openssl", "saslpasswd2"}
+var Programs = []string{"postfix", "postqueue", "postsuper", "sendmail", "openssl", "saslpasswd2"}
 
 // Rig is three Postfix instances, their sinks and the truth about them.
 type Rig struct {
@@ -34,6 +34,10 @@ type Rig struct {
 // Log returns the path of a host's log: "a" (with C's lines in it) or "b".
 func (r *Rig) Log(host string) string { return filepath.Join(r.Dir, host, "mail.log") }
 
+// Queue returns the path of what postqueue -j said of an instance at the end,
+// when the queues had come to rest.
+func (r *Rig) Queue(instance string) string { return filepath.Join(r.Dir, instance, "queue.json") }
+
 // services are the names of Postfix services that need a port.
 var services = []string{"edge", "reinject", "filtered", "scanned", "piped", "submission", "milter", "postscreen",
 	"proxied", "afterproxy", "verify", "noorig", "b", "c", "dead"}
@@ -45,7 +49,7 @@ func Run(ctx context.Context, dir string) (*Rig, error) {
 		Instance: instanceOf, QueueID: queuedAs}}
 	err := r.up(ctx)
 	if err == nil {
-		err = errors.Join(r.drive(ctx), r.settle(ctx))
+		err = errors.Join(r.drive(ctx), r.settle(ctx), r.list(ctx))
 	}
 	return r, errors.Join(err, r.down())
 }
@@ -111,6 +115,20 @@ func (r *Rig) settle(ctx context.Context) error {
 		}
 		return false, nil
 	})
+}
+
+// list keeps what is in the queues, which only a server that runs can tell.
+func (r *Rig) list(ctx context.Context) error {
+	for _, i := range r.instances() {
+		out, err := exec.CommandContext(ctx, "postqueue", "-c", r.etc(i.name), "-j").Output()
+		if err != nil {
+			return fmt.Errorf("list the queue of %s: %w", i.name, err)
+		}
+		if err := os.WriteFile(r.Queue(i.name), out, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // empty reports whether there is no file below a queue directory.
