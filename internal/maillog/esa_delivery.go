@@ -189,6 +189,9 @@ func (d *esa) failed(c *cursor, s string, status track.Status) outcome {
 	if named {
 		c.addSome(track.Recipient, to)
 	}
+	if status == track.StatusExpired && (dcid == "" || dcid == "0") {
+		c.add(track.Action, track.Waits) // its time was over: nothing was tried once more
+	}
 	c.add(track.StatusWord, status.String())
 	c.addSome(track.DSN, dsn)
 	c.add(track.Response, strings.TrimSuffix(why, " []"))

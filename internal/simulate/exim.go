@@ -143,7 +143,14 @@ func (x *exim) receive(m *mail) []func() {
 		if s.user != "" {
 			from += " A=plain_server:" + s.user
 		}
-		x.main(s.pid, "%s <= %s %s S=%d id=%s T=\"%s\" from <%s> for %s", m.QueueID, m.Sender, from, m.Size, strings.Trim(m.MessageID, "<>"),
+		sender, id := m.Sender, ""
+		if sender == "" {
+			sender = "<>"
+		}
+		if m.MessageID != "" {
+			id = " id=" + strings.Trim(m.MessageID, "<>")
+		}
+		x.main(s.pid, "%s <= %s %s S=%d%s T=\"%s\" from <%s> for %s", m.QueueID, sender, from, m.Size, id,
 			printing(encoded(m.Subject)), m.Sender, m.addresses())
 	}
 	switch {
