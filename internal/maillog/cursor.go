@@ -19,6 +19,11 @@ type cursor struct {
 	number, offset int64
 	emitTo         func(*track.Event)
 
+	// The life that the line was found to be of where ids last, so that a line that
+	// tells several things looks for it once.
+	lineID   string
+	lineLife *life
+
 	lives *lives
 	conns *conns
 	hops  *table[procKey, hop]
@@ -65,7 +70,7 @@ func (c *cursor) message(k track.Kind, id string, l *life) *track.Event {
 // event starts an event of a message whose server gives an id to one message
 // only, and marks it so.
 func (c *cursor) event(k track.Kind, id string) *track.Event {
-	e := c.message(k, id, c.life(id))
+	e := c.message(k, id, c.lasting(id))
 	c.add(track.MTA, c.p.dialects[c.o.dialect].name())
 	return e
 }
@@ -73,6 +78,14 @@ func (c *cursor) event(k track.Kind, id string) *track.Event {
 // life returns the life that the line belongs to by its queue id.
 func (c *cursor) life(id string) *life {
 	return c.lives.find(c.o.host, id, c.o.instance, false, c.h.Time)
+}
+
+// lasting is life where a server gives an id to one message only.
+func (c *cursor) lasting(id string) *life {
+	if c.lineLife == nil || c.lineID != id {
+		c.lineID, c.lineLife = id, c.life(id)
+	}
+	return c.lineLife
 }
 
 // finish ends the life l; the event that says so is being made.
@@ -133,14 +146,34 @@ func address(s string) string {
 	if s == "" || s == "unknown" {
 		return ""
 	}
+	if isIPv4(s) {
+		return s
+	}
 	a, err := netip.ParseAddr(strings.TrimPrefix(s, "IPv6:"))
 	if err != nil {
 		return ""
 	}
-	if a.Is4() {
-		return s // ParseAddr takes the canonical form only.
-	}
 	return a.Unmap().String()
+}
+
+// isIPv4 reports whether s is an IPv4 address in its only form.
+func isIPv4(s string) bool {
+	dots, value, first := 0, -1, 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case isDigit(c) && value < 0:
+			value, first = int(c-'0'), i
+		case isDigit(c):
+			if value = value*10 + int(c-'0'); value > 255 || s[first] == '0' {
+				return false
+			}
+		case c != '.' || value < 0:
+			return false
+		default:
+			dots, value = dots+1, -1
+		}
+	}
+	return dots == 3 && value >= 0
 }
 
 // addPeer adds what is known of a client.

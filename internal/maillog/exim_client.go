@@ -133,7 +133,7 @@ func lastHost(s string) int {
 // stand in the main log and in the reject log: both give it the same key.
 func (e *exim) refused(c *cursor, k track.Kind, stamp, s string) {
 	key := e.seen.key(stamp, c.h.PID, s)
-	l := c.life(key)
+	l := c.lasting(key)
 	c.event(k, key)
 	c.finish(key, l)
 	e.entry.open(c, key)

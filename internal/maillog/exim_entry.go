@@ -140,11 +140,14 @@ func (n *eximEntry) address(c *cursor, k track.Kind, key track.Key, line, s stri
 // event starts an event of the entry's message.
 func (n *eximEntry) event(c *cursor, k track.Kind, text string) {
 	h, o := c.h, c.o
-	if n.from != nil {
-		c.o = n.from
+	if n.from != nil && n.from != c.o {
+		c.o, c.lineLife = n.from, nil
 	}
 	c.h.Time, c.h.Uncertain, c.h.PID = n.Time, n.Guess, n.PID
 	c.h.Host, c.h.Tag, c.h.Text = c.o.name, c.o.tag, text
 	c.event(k, n.ID)
-	c.h, c.o = h, o
+	if c.o != o {
+		c.o, c.lineLife = o, nil
+	}
+	c.h = h
 }

@@ -31,6 +31,9 @@ const maxHosts = 8
 
 // eximKey returns the length of "KEY=" at the start of s, 0 for none.
 func eximKey(s string) int {
+	if len(s) > 1 && s[1] == '=' && s[0]-'A' < 26 {
+		return 2
+	}
 	if strings.HasPrefix(s, "id=") {
 		return 3
 	}
@@ -52,6 +55,9 @@ func eximKey(s string) int {
 // eximFlag returns the length of a word without a value at the start of s, 0
 // for none.
 func eximFlag(s string) int {
+	if s == "" || s[0]-'A' >= 26 {
+		return 0
+	}
 	n := strings.IndexByte(s, ' ')
 	if n < 0 {
 		n = len(s)
@@ -200,6 +206,16 @@ func (f *eximFields) hostField(s string, skip int) (rest string, ok bool) {
 // eximWord cuts s before a blank, or before a colon that ends a field. A
 // quoted part is skipped as a whole.
 func eximWord(s string) (word, rest string) {
+	n := strings.IndexByte(s, ' ')
+	if n < 0 {
+		n = len(s)
+	}
+	if strings.IndexByte(s[:n], '"') < 0 {
+		if n > 1 && s[n-1] == ':' {
+			n--
+		}
+		return s[:n], s[n:]
+	}
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
 		case ' ':
@@ -219,6 +235,9 @@ func eximWord(s string) (word, rest string) {
 
 // eximBracket reads "<address>", whose local part may be quoted.
 func eximBracket(s string) (inner, rest string, ok bool) {
+	if s == "" || s[0] != '<' {
+		return "", s, false
+	}
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
 		case '"':

@@ -16,10 +16,10 @@ func (e *exim) arrival(c *cursor, id, s string, fake bool) outcome {
 		return e.note(c, id, "")
 	}
 	f := &e.f
-	recipients, whole := "", false
+	recipients, count, whole := "", 0, false
 	for skip := 0; skip < maxHosts && !whole; skip++ {
 		if f.scan(rest, skip) && !f.said && f.size != "" {
-			recipients, whole = e.envelope()
+			recipients, count, whole = e.envelope()
 		}
 		if f.helo == "" {
 			break
@@ -28,7 +28,7 @@ func (e *exim) arrival(c *cursor, id, s string, fake bool) outcome {
 	if !whole {
 		f.scan(rest, 0)
 		e.recover()
-		recipients, _ = e.envelope()
+		recipients, count, _ = e.envelope()
 	}
 	client := f.host.ip != "" || f.host.name != "" || f.helo != ""
 	kind := track.MessagePickup
@@ -55,8 +55,8 @@ func (e *exim) arrival(c *cursor, id, s string, fake bool) outcome {
 	if f.subject != "" {
 		c.add(track.Subject, unquoteSubject(f.subject))
 	}
-	if n := countAddresses(recipients); n > 0 {
-		c.add(track.RcptCount, strconv.Itoa(n))
+	if count > 0 {
+		c.add(track.RcptCount, strconv.Itoa(count))
 	}
 	if sender == "" && isEximID(f.reference) {
 		c.add(track.ParentID, f.reference)
@@ -103,40 +103,30 @@ func (e *exim) recover() {
 
 // envelope reads what stands behind the fields of an arrival: "from <sender>
 // for recipient recipient". ok is false when something else is there.
-func (e *exim) envelope() (recipients string, ok bool) {
+func (e *exim) envelope() (recipients string, count int, ok bool) {
 	s := e.f.rest
 	if from, found := strings.CutPrefix(s, "from "); found {
 		if _, s, ok = eximBracket(from); !ok {
-			return "", false
+			return "", 0, false
 		}
 		s = skipBlank(s)
 	}
 	if s == "" {
-		return "", true
+		return "", 0, true
 	}
-	recipients, ok = strings.CutPrefix(s, "for ")
-	if !ok {
-		return "", false
+	if recipients, ok = strings.CutPrefix(s, "for "); !ok {
+		return "", 0, false
 	}
 	recipients = skipBlank(recipients)
-	for rest := recipients; rest != ""; {
+	for rest := recipients; rest != ""; count++ {
 		var to string
 		to, rest = eximWord(rest)
-		if to == "" || to[0] != '"' && strings.ContainsAny(to, "()") || to[0] == '[' {
-			return "", false // no address: all this is part of something else
+		if to == "" || to[0] == '[' || to[0] != '"' && (strings.IndexByte(to, '(') >= 0 || strings.IndexByte(to, ')') >= 0) {
+			return "", 0, false // no address: all this is part of something else
 		}
 		rest = skipBlank(strings.TrimPrefix(rest, ":"))
 	}
-	return recipients, true
-}
-
-func countAddresses(s string) (n int) {
-	for s != "" {
-		_, s = eximWord(s)
-		s = skipBlank(strings.TrimPrefix(s, ":"))
-		n++
-	}
-	return n
+	return recipients, count, true
 }
 
 // trouble is what the last attempts for a message came to, of which nothing was
@@ -220,7 +210,7 @@ func (c *cursor) addAuth(s string) {
 
 // completed reads the end of a message.
 func (e *exim) completed(c *cursor, id string) outcome {
-	l := c.life(id)
+	l := c.lasting(id)
 	c.event(track.MessageRemoved, id)
 	c.finish(id, l)
 	if e.troubles != nil {

@@ -181,7 +181,7 @@ func (e *exim) remark(c *cursor, id, s string) outcome {
 
 // reject tells a message that was refused when it had an id.
 func (e *exim) reject(c *cursor, id, what string, temp bool) outcome {
-	l := c.life(id)
+	l := c.lasting(id)
 	c.event(track.MessageReject, id)
 	e.addClient(c)
 	c.refusal(what, temp)

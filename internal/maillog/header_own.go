@@ -112,10 +112,15 @@ func ownWords(s string, t tail) bool {
 // eximIDLen returns the length of the Exim message id with a blank behind it
 // that s begins with, 0 for none: 6-6-2 characters, 6-11-4 from release 4.97 on.
 func eximIDLen(s string) int {
-	for _, n := range [...]int{16, 23} {
-		if len(s) > n && s[n] == ' ' && isEximID(s[:n]) {
-			return n
-		}
+	n := 16
+	if len(s) < 18 || s[6] != '-' {
+		return 0
+	}
+	if s[13] != '-' || s[16] != ' ' {
+		n = 23
+	}
+	if len(s) > n && s[n] == ' ' && isEximID(s[:n]) {
+		return n
 	}
 	return 0
 }
@@ -131,13 +136,12 @@ func isEximID(s string) bool {
 	default:
 		return false
 	}
+	return s[6] == '-' && s[second] == '-' && allBase62(s[:6]) && allBase62(s[7:second]) && allBase62(s[second+1:])
+}
+
+func allBase62(s string) bool {
 	for i := range len(s) {
-		c := s[i]
-		if i == 6 || i == second {
-			if c != '-' {
-				return false
-			}
-		} else if !isDigit(c) && (c|0x20)-'a' >= 26 {
+		if c := s[i]; !isDigit(c) && (c|0x20)-'a' >= 26 {
 			return false
 		}
 	}

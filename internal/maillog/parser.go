@@ -251,6 +251,7 @@ func (p *Parser) Line(text string, number, offset int64, emit func(*track.Event)
 		}
 	}
 	c.o, c.number, c.offset, c.emitTo = o, number, offset, emit
+	c.lineLife = nil
 	d := p.dialects[o.dialect]
 	became := d.line(c)
 	for range times - 1 {
@@ -301,6 +302,7 @@ func (p *Parser) continued(number, offset int64, emit func(*track.Event)) bool {
 	}
 	c := &p.cur
 	c.o, c.number, c.offset, c.emitTo = o, number, offset, emit
+	c.lineLife = nil
 	became, ok := d.more(c)
 	c.emitTo = nil
 	if ok {
