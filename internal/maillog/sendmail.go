@@ -19,6 +19,7 @@ type sendmail struct {
 	out *table[smHopKey, smHop]    // connections to servers that use TLS
 	// doubt names by process the message whose answer to the data did not come.
 	doubt *table[procKey, string]
+	long  *table[procKey, smLong] // lines in the making
 }
 
 const (
@@ -36,6 +37,7 @@ func newSendmail() *sendmail {
 		in:    newTable[procKey, smSession](maxSendmail),
 		out:   newTable[smHopKey, smHop](maxSendmail),
 		doubt: newTable[procKey, string](maxSendmail),
+		long:  newTable[procKey, smLong](maxSendmailLong),
 	}
 }
 
@@ -113,6 +115,15 @@ func sendmailForm(n, pid, upper int) int {
 }
 
 func (d *sendmail) line(c *cursor) outcome {
+	if id, number, rest, ok := cutSendmailPiece(c.h.Body); ok {
+		return d.piece(c, id, number, rest)
+	}
+	d.unfinished(c)
+	return d.one(c)
+}
+
+// one reads a whole line.
+func (d *sendmail) one(c *cursor) outcome {
 	if id, rest, ok := cutSendmailID(c.h.Body); ok {
 		return d.message(c, id, rest)
 	}
