@@ -189,7 +189,7 @@ func (d *sendmail) words(c *cursor, id, s string) outcome {
 		return c.smSplit(id, s)
 	case strings.HasPrefix(s, "alias "):
 		return c.smAlias(id, s[len("alias "):])
-	case strings.HasPrefix(s, "collect: "):
+	case strings.HasPrefix(s, "collect: "), smCollects(s):
 		return c.smAbort(id, s)
 	case strings.HasPrefix(s, "lost input channel from "):
 		return c.smLost(id, s)
@@ -204,10 +204,10 @@ func (d *sendmail) words(c *cursor, id, s string) outcome {
 		c.event(track.RecipientNote, id)
 		c.add(track.Response, s)
 		return c.emit()
-	case s != "" && s[0] == '<':
-		return c.smRefused(id, s)
 	case smDebug(s):
 		return ignored
+	case s != "" && s[0] == '<':
+		return c.smRefused(id, s)
 	case strings.Contains(s, " during connection to "):
 		return c.smConn(track.ConnNote, s)
 	}
@@ -216,9 +216,18 @@ func (d *sendmail) words(c *cursor, id, s string) outcome {
 	return c.emit()
 }
 
+// smCollects recognises "SYSERR(root): collect: read timeout on connection from
+// ...": the message did not come to its end.
+func smCollects(s string) bool {
+	rest, ok := strings.CutPrefix(s, "SYSERR(")
+	_, rest, found := strings.Cut(rest, "): ")
+	return ok && found && strings.HasPrefix(rest, "collect: ")
+}
+
 // smReason is a note that says what went wrong.
 func smReason(s string) string {
-	for _, p := range []string{"SYSERR", "forward ", "include ", "savemail", "Losing ", "low on space", "aliasing/forwarding loop"} {
+	for _, p := range []string{"SYSERR", "forward ", "include ", "savemail", "Losing ", "low on space", "aliasing/forwarding loop",
+		"Saved message in ", "Authentication-Warning: "} {
 		if strings.HasPrefix(s, p) {
 			return s
 		}

@@ -3,6 +3,8 @@ package maillog
 import (
 	"strconv"
 	"strings"
+
+	"waybill/internal/track"
 )
 
 // Sendmail writes a line that is too long for syslog in pieces, which number
@@ -25,6 +27,10 @@ type smLong struct {
 	id   string // "NOQUEUE" without a message
 	next int    // number of the piece that must come
 	text string
+	// Where and when the last piece was written.
+	number, offset int64
+	at             track.Stamp
+	guess          bool
 }
 
 // cutSendmailPiece splits "QUEUEID[2]: rest".
@@ -61,6 +67,7 @@ func (d *sendmail) piece(c *cursor, id string, number int, s string) outcome {
 	}
 	l := &e.val
 	l.next = number + 1
+	l.number, l.offset, l.at, l.guess = c.number, c.offset, c.h.Time, c.h.Uncertain
 	text, more := strings.CutSuffix(s, smMore)
 	if len(l.text)+len(text) <= maxSendmailLongText {
 		l.text += text
@@ -88,12 +95,13 @@ func (d *sendmail) unfinished(c *cursor) {
 
 // whole reads a line that was put together.
 func (d *sendmail) whole(c *cursor, l *smLong) outcome {
-	h := c.h
+	h, number, offset := c.h, c.number, c.offset
+	c.number, c.offset, c.h.Time, c.h.Uncertain = l.number, l.offset, l.at, l.guess
 	head := h.Text[:len(h.Text)-len(h.Body)]
 	c.h.Text = head + l.id + ": " + l.text
 	c.h.Body = c.h.Text[len(head):]
 	became := d.one(c)
-	c.h = h
+	c.h, c.number, c.offset = h, number, offset
 	return became
 }
 

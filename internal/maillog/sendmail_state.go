@@ -243,9 +243,13 @@ type smStateDoubt struct {
 
 type smStateLong struct {
 	stateProc
-	ID   string `json:"id"`
-	Next int    `json:"next"`
-	Text string `json:"text"`
+	ID     string      `json:"id"`
+	Next   int         `json:"next"`
+	Text   string      `json:"text"`
+	Number int64       `json:"line"`
+	Offset int64       `json:"offset"`
+	At     track.Stamp `json:"at"`
+	Guess  bool        `json:"guess,omitempty"`
 }
 
 func (d *sendmail) save() []byte {
@@ -262,7 +266,7 @@ func (d *sendmail) save() []byte {
 		s.Doubt = append(s.Doubt, smStateDoubt{procState(e.key), e.val})
 	}
 	for e := d.long.first; e != nil; e = e.old {
-		s.Long = append(s.Long, smStateLong{procState(e.key), e.val.id, e.val.next, e.val.text})
+		s.Long = append(s.Long, smStateLong{procState(e.key), e.val.id, e.val.next, e.val.text, e.val.number, e.val.offset, e.val.at, e.val.guess})
 	}
 	if len(s.In)+len(s.Out)+len(s.Doubt)+len(s.Long) == 0 {
 		return nil
@@ -293,7 +297,7 @@ func (d *sendmail) load(c *cursor, b []byte) error {
 		if v.ID != "NOQUEUE" && !isSendmailID(v.ID) {
 			return errSendmailState
 		}
-		fill(d.long, c.p.proc(v.stateProc)).val = smLong{v.ID, v.Next, v.Text}
+		fill(d.long, c.p.proc(v.stateProc)).val = smLong{v.ID, v.Next, v.Text, v.Number, v.Offset, v.At, v.Guess}
 	}
 	return nil
 }

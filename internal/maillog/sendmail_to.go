@@ -112,7 +112,10 @@ func (r *smResult) parse(s string) bool {
 			return r.answers(s)
 		}
 		end := smListEnd(s)
-		if key != "ctladdr" || end < 0 {
+		switch {
+		case key == "quarantine" && strings.HasSuffix(s, ", stat=quarantined"):
+			end = len(s) - len(", stat=quarantined") // a filter's words
+		case key != "ctladdr" || end < 0:
 			end = smFieldEnd(s)
 		}
 		value := s[:end]
