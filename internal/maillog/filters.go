@@ -64,7 +64,9 @@ func (filters) line(c *cursor) outcome {
 	}
 	id, rest, ok := cutID(body)
 	if !ok {
-		return ignored
+		if id, rest, ok = cutSendmailID(body); !ok {
+			return ignored
+		}
 	}
 	switch c.o.daemon {
 	case engineDKIM:
@@ -72,7 +74,7 @@ func (filters) line(c *cursor) outcome {
 	case engineDMARC:
 		return c.dmarc(id, rest)
 	}
-	return c.note(id, "")
+	return c.engineNote(id)
 }
 
 // verdict tells what an engine said of a message.
@@ -86,10 +88,23 @@ func (c *cursor) verdict(id, engine, word, score string) {
 // ofMessage starts an event of a message that an engine names by its queue id.
 func (c *cursor) ofMessage(k track.Kind, id string) {
 	c.message(k, id, c.life(id))
-	if isEximID(id) {
+	switch {
+	case isID(id):
+	case isEximID(id):
 		c.add(track.MTA, (*exim)(nil).name())
+	case isSendmailID(id):
+		c.add(track.MTA, (*sendmail)(nil).name())
 	}
 }
+
+// engineNote tells a line of an engine that belongs to a message.
+func (c *cursor) engineNote(id string) outcome {
+	c.ofMessage(track.MessageNote, id)
+	return c.emit()
+}
+
+// isEngineID reports whether s is a queue id of a server that engines serve.
+func isEngineID(s string) bool { return isID(s) || isEximID(s) || isSendmailID(s) }
 
 // lower is strings.ToLower without garbage for the few words there are.
 func (c *cursor) lower(s string) string {
@@ -116,7 +131,7 @@ func (c *cursor) amavis(body string) outcome {
 		return ignored
 	}
 	id := between(outsideQuotes(rest, ", Queue-ID: "), ", Queue-ID: ", ",")
-	if !isID(id) {
+	if !isEngineID(id) {
 		return ignored
 	}
 	score := ""
@@ -184,7 +199,7 @@ func (c *cursor) rspamd(body string) outcome {
 			return ignored
 		}
 		rest = rest[i+len(", qid: <"):]
-		if n := strings.IndexByte(rest, '>'); n > 0 && (isID(rest[:n]) || isEximID(rest[:n])) {
+		if n := strings.IndexByte(rest, '>'); n > 0 && isEngineID(rest[:n]) {
 			id, rest = rest[:n], rest[n:]
 			break
 		}
@@ -214,7 +229,7 @@ func (c *cursor) dkim(id, s string) outcome {
 	case strings.HasPrefix(s, "no signature data"):
 		c.verdict(id, "opendkim", "none", "")
 	default:
-		return c.note(id, "")
+		return c.engineNote(id)
 	}
 	c.add(track.Reason, s)
 	return c.emit()
@@ -229,7 +244,7 @@ func (c *cursor) dmarc(id, s string) outcome {
 		c.add(track.Reason, domain)
 		return c.emit()
 	}
-	return c.note(id, "")
+	return c.engineNote(id)
 }
 
 // clamav reads "Message QUEUEID from <a> to <b> with subject ... infected by X"
@@ -241,7 +256,7 @@ func (c *cursor) clamav(body string) outcome {
 		s, clean = strings.CutPrefix(body, "Clean message ")
 	}
 	id, rest, _ := strings.Cut(s, " ")
-	if !isID(id) {
+	if !isEngineID(id) {
 		return ignored
 	}
 	i := strings.LastIndex(rest, " infected by ")
@@ -252,7 +267,7 @@ func (c *cursor) clamav(body string) outcome {
 	case clean:
 		c.verdict(id, "clamav", "clean", "")
 	default:
-		return c.note(id, "")
+		return c.engineNote(id)
 	}
 	return c.emit()
 }

@@ -15,6 +15,12 @@ func FuzzPostfix(f *testing.F) { fuzzDialect(f, "postfix") }
 // FuzzExim: see fuzzDialect.
 func FuzzExim(f *testing.F) { fuzzDialect(f, "exim") }
 
+// FuzzSendmail: see fuzzDialect.
+func FuzzSendmail(f *testing.F) { fuzzDialect(f, "sendmail") }
+
+// FuzzOpenSMTPD: see fuzzDialect.
+func FuzzOpenSMTPD(f *testing.F) { fuzzDialect(f, "opensmtpd") }
+
 // FuzzESA: see fuzzDialect.
 func FuzzESA(f *testing.F) { fuzzDialect(f, "esa") }
 

@@ -139,6 +139,9 @@ func (d *opensmtpd) save() []byte {
 	return b
 }
 
+// lasts: numbers of sessions are random.
+func (*opensmtpd) lasts() {}
+
 // load puts the sessions back from the last to the first, which was used last.
 func (d *opensmtpd) load(_ *cursor, b []byte) error {
 	var in []osState

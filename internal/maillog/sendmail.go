@@ -19,6 +19,7 @@ type sendmail struct {
 	out *table[smHopKey, smHop]    // connections to servers that use TLS
 	// doubt names by process the message whose answer to the data did not come.
 	doubt *table[procKey, string]
+	long  *table[procKey, smLong] // lines in the making
 }
 
 const (
@@ -36,6 +37,7 @@ func newSendmail() *sendmail {
 		in:    newTable[procKey, smSession](maxSendmail),
 		out:   newTable[smHopKey, smHop](maxSendmail),
 		doubt: newTable[procKey, string](maxSendmail),
+		long:  newTable[procKey, smLong](maxSendmailLong),
 	}
 }
 
@@ -113,6 +115,15 @@ func sendmailForm(n, pid, upper int) int {
 }
 
 func (d *sendmail) line(c *cursor) outcome {
+	if id, number, rest, ok := cutSendmailPiece(c.h.Body); ok {
+		return d.piece(c, id, number, rest)
+	}
+	d.unfinished(c)
+	return d.one(c)
+}
+
+// one reads a whole line.
+func (d *sendmail) one(c *cursor) outcome {
 	if id, rest, ok := cutSendmailID(c.h.Body); ok {
 		return d.message(c, id, rest)
 	}
@@ -178,7 +189,7 @@ func (d *sendmail) words(c *cursor, id, s string) outcome {
 		return c.smSplit(id, s)
 	case strings.HasPrefix(s, "alias "):
 		return c.smAlias(id, s[len("alias "):])
-	case strings.HasPrefix(s, "collect: "):
+	case strings.HasPrefix(s, "collect: "), smCollects(s):
 		return c.smAbort(id, s)
 	case strings.HasPrefix(s, "lost input channel from "):
 		return c.smLost(id, s)
@@ -193,10 +204,10 @@ func (d *sendmail) words(c *cursor, id, s string) outcome {
 		c.event(track.RecipientNote, id)
 		c.add(track.Response, s)
 		return c.emit()
-	case s != "" && s[0] == '<':
-		return c.smRefused(id, s)
 	case smDebug(s):
 		return ignored
+	case s != "" && s[0] == '<':
+		return c.smRefused(id, s)
 	case strings.Contains(s, " during connection to "):
 		return c.smConn(track.ConnNote, s)
 	}
@@ -205,9 +216,18 @@ func (d *sendmail) words(c *cursor, id, s string) outcome {
 	return c.emit()
 }
 
+// smCollects recognises "SYSERR(root): collect: read timeout on connection from
+// ...": the message did not come to its end.
+func smCollects(s string) bool {
+	rest, ok := strings.CutPrefix(s, "SYSERR(")
+	_, rest, found := strings.Cut(rest, "): ")
+	return ok && found && strings.HasPrefix(rest, "collect: ")
+}
+
 // smReason is a note that says what went wrong.
 func smReason(s string) string {
-	for _, p := range []string{"SYSERR", "forward ", "include ", "savemail", "Losing ", "low on space", "aliasing/forwarding loop"} {
+	for _, p := range []string{"SYSERR", "forward ", "include ", "savemail", "Losing ", "low on space", "aliasing/forwarding loop",
+		"Saved message in ", "Authentication-Warning: "} {
 		if strings.HasPrefix(s, p) {
 			return s
 		}

@@ -51,17 +51,28 @@ func (d *sendmail) from(c *cursor, id, s string) outcome {
 	return c.emit()
 }
 
+// smSenderCut is how much Sendmail tells of a sender.
+const smSenderCut = 200
+
 // parse splits the line. The sender and the Message-ID are the client's to
 // choose. Numbers follow the sender, who is skipped as a whole; behind the
 // Message-ID the fields of the server are taken from the right.
 func (f *smSender) parse(s string) bool {
 	rest := ""
-	ok := false
-	if value, tail, whole := smBracketed(s); whole {
+	ok, i := false, 0
+	value, tail, whole := smBracketed(s)
+	if len(s) > smSenderCut && s[0] == '<' && len(s)-len(tail) > smSenderCut || !whole && len(s) > smSenderCut {
+		f.sender = strings.TrimPrefix(s[:smSenderCut], "<")
+		rest, ok = f.numbers(s[smSenderCut:])
+	}
+	if !ok && whole {
 		f.sender = value
 		rest, ok = f.numbers(tail)
 	}
-	for i := 0; !ok; {
+	if s != "" && s[0] == '"' {
+		i = max(closingQuote(s, 0), 0) // of a process of this host
+	}
+	for !ok {
 		n := strings.Index(s[i:], ", size=")
 		if n < 0 {
 			return false
@@ -72,7 +83,7 @@ func (f *smSender) parse(s string) bool {
 		i++
 	}
 	f.hasSender = f.sender != "<NONE>" && s[:min(6, len(s))] != "<NONE>"
-	i := strings.LastIndex(rest, ", relay=")
+	i = strings.LastIndex(rest, ", relay=")
 	if i < 0 {
 		return false
 	}

@@ -97,9 +97,16 @@ func smMilterFails(s string) bool {
 func (c *cursor) smMilterDid(id, s string) outcome {
 	at := strings.LastIndex(s, ", ")
 	for _, mark := range []string{", reject=", ", shutdown="} {
-		// The address stands in front, the filter's own text behind.
-		from := max(smMilterArg(s), 0)
-		if i := strings.Index(s[from:], mark); i >= 0 {
+		// The address stands in front, the filter's own text behind. Any other name
+		// in front is the client's, whatever it holds.
+		from := smMilterArg(s)
+		i := -1
+		if from < 0 {
+			from, i = 0, strings.LastIndex(s, mark)
+		} else {
+			i = strings.Index(s[from:], mark)
+		}
+		if i >= 0 {
 			at = from + i
 			break
 		}

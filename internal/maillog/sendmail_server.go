@@ -45,7 +45,7 @@ func (d *sendmail) bare(c *cursor, s string) outcome {
 		}
 	case strings.HasPrefix(s, "Null connection from "), strings.Contains(s, " during connection to "),
 		strings.Contains(s, ": possible SMTP attack: "), strings.Contains(s, ": probable open proxy: "),
-		strings.Contains(s, ": Possible SMTP RCPT flood, "), strings.HasPrefix(s, "POSSIBLE ATTACK from "):
+		strings.Contains(s, ": Possible SMTP RCPT flood, "), strings.HasPrefix(s, "POSSIBLE ATTACK from "), smAsks(s):
 		return c.smConn(track.ConnNote, s)
 	case smHousekeeping(s):
 		return ignored
@@ -68,7 +68,20 @@ var smOwn = []string{"AUTH=", "AUTH: ", "AUTH error", "AUTH warning", "AUTH ", "
 	"cannot ", "Could not ", "could not ", "daemon ", "invalid domain name (", "unauthorized PIPELINING", "user ", "ownership change on ",
 	"dns ", "x-connect", "connection_rate_check", "conn_limits: ", "stab: ", "mci_", "proc_list_probe: ", "poststats: ", "drop privileges",
 	"smtps: ", "timeout connecting to ", "hostsignature", "server=", "str_union", "set automode", "Timeout.to_aconnect", "clt_features=",
-	"srvfeatures: ", "getauth ", "low on space ", "dropenvelope, ", "finis, ", "interrupt", "NOQUEUE", "shared memory ", "key=", "func=", "filesys_update "}
+	"srvfeatures: ", "getauth ", "low on space ", "dropenvelope, ", "finis, ", "interrupt", "NOQUEUE", "shared memory ", "key=", "func=", "filesys_update ",
+	"error: safesasl(", "milter_", "Milter", "sync_dir: ", "sm_shmstop ", "SMTP ", "Authentication-Warning: ", "header overflow from ", "bogus queue file", "Truncated ",
+	"Fixed MIME ", "usershellok: ", "Could not remove ", "ldap=", "stat=occ_exceeded, "}
+
+// smAsks recognises what a client asked for beside the transfer of mail: "host
+// [address]: VRFY root [rejected]".
+func smAsks(s string) bool {
+	for _, w := range []string{"]: VRFY ", "]: EXPN ", "]: ETRN ", ": SMTP violation, "} {
+		if strings.Contains(s, w) {
+			return true
+		}
+	}
+	return false
+}
 
 // smHousekeeping recognises what says nothing of a message.
 func smHousekeeping(s string) bool {
@@ -87,6 +100,13 @@ func (c *cursor) smConn(k track.Kind, s string) outcome {
 	who := s
 	for _, p := range []string{"lost input channel from ", "timeout waiting for input from ", "Null connection from ", "POSSIBLE ATTACK from "} {
 		who = strings.TrimPrefix(who, p)
+	}
+	// What the client asked for stands behind its address.
+	for _, mark := range []string{"]: ", "] did not issue ", ": newline in string "} {
+		if i := strings.Index(who, mark); i >= 0 {
+			who = who[:i+1]
+			break
+		}
 	}
 	// The last address: what stands before it may be an ident server's.
 	if i := strings.LastIndexByte(who, ']'); i >= 0 {

@@ -2,6 +2,7 @@ package maillog
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,6 +22,9 @@ const (
 	// maxStateSendmail bounds what a state keeps of each table.
 	maxStateSendmail = 500
 )
+
+// errSendmailState is returned for a state that save did not make.
+var errSendmailState = errors.New("state is damaged")
 
 // smSession is a connection from a client.
 type smSession struct {
@@ -212,6 +216,7 @@ type smState struct {
 	In    []smStateIn    `json:"in,omitempty"`
 	Out   []smStateOut   `json:"out,omitempty"`
 	Doubt []smStateDoubt `json:"doubt,omitempty"`
+	Long  []smStateLong  `json:"long,omitempty"`
 }
 
 type smStateIn struct {
@@ -236,6 +241,17 @@ type smStateDoubt struct {
 	ID string `json:"id"`
 }
 
+type smStateLong struct {
+	stateProc
+	ID     string      `json:"id"`
+	Next   int         `json:"next"`
+	Text   string      `json:"text"`
+	Number int64       `json:"line"`
+	Offset int64       `json:"offset"`
+	At     track.Stamp `json:"at"`
+	Guess  bool        `json:"guess,omitempty"`
+}
+
 func (d *sendmail) save() []byte {
 	var s smState
 	for e := d.in.first; e != nil && len(s.In) < maxStateSendmail; e = e.old {
@@ -249,7 +265,10 @@ func (d *sendmail) save() []byte {
 	for e := d.doubt.first; e != nil && len(s.Doubt) < maxStateSendmail; e = e.old {
 		s.Doubt = append(s.Doubt, smStateDoubt{procState(e.key), e.val})
 	}
-	if len(s.In)+len(s.Out)+len(s.Doubt) == 0 {
+	for e := d.long.first; e != nil; e = e.old {
+		s.Long = append(s.Long, smStateLong{procState(e.key), e.val.id, e.val.next, e.val.text, e.val.number, e.val.offset, e.val.at, e.val.guess})
+	}
+	if len(s.In)+len(s.Out)+len(s.Doubt)+len(s.Long) == 0 {
 		return nil
 	}
 	b, err := json.Marshal(s)
@@ -273,6 +292,12 @@ func (d *sendmail) load(c *cursor, b []byte) error {
 	}
 	for _, v := range slices.Backward(s.Doubt) {
 		fill(d.doubt, c.p.proc(v.stateProc)).val = v.ID
+	}
+	for _, v := range slices.Backward(s.Long) {
+		if v.ID != "NOQUEUE" && !isSendmailID(v.ID) {
+			return errSendmailState
+		}
+		fill(d.long, c.p.proc(v.stateProc)).val = smLong{v.ID, v.Next, v.Text, v.Number, v.Offset, v.At, v.Guess}
 	}
 	return nil
 }

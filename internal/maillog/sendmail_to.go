@@ -32,6 +32,10 @@ func (d *sendmail) to(c *cursor, id, s string) outcome {
 		return d.envelope(c, id, &r)
 	case track.StatusQueued:
 		return d.envelope(c, id, &r)
+	case track.StatusUnknown, track.StatusBounced, track.StatusDeferred:
+		if r.mailer == "" && r.relay == "" {
+			return d.notTaken(c, id, &r)
+		}
 	}
 	seconds := smSeconds(r.delay)
 	response, reason := r.answer(status)
@@ -69,6 +73,30 @@ func (d *sendmail) to(c *cursor, id, s string) outcome {
 			c.add(track.TLSProtocol, hop.protocol)
 			c.addSome(track.TLSCipher, hop.cipher)
 		}
+		c.emit()
+	}
+	return parsed
+}
+
+// notTaken tells the recipients of a message that came to nothing while its
+// client was there: it was refused, or the client began anew or left. Nothing
+// was tried for them.
+func (d *sendmail) notTaken(c *cursor, id string, r *smResult) outcome {
+	switch r.stat {
+	case "aborted by sender", "RSET", "HELO", "EHLO", "STARTTLS":
+		d.envelope(c, id, r)
+		return c.smAbort(id, r.stat)
+	}
+	for list := r.list; list != ""; {
+		var to string
+		if to, list = smNext(list); to == "" {
+			continue
+		}
+		c.event(track.RecipientReject, id)
+		c.add(track.Action, "reject")
+		c.addSome(track.DSN, r.dsn)
+		c.add(track.Response, r.stat)
+		c.add(track.Recipient, to)
 		c.emit()
 	}
 	return parsed
@@ -112,7 +140,10 @@ func (r *smResult) parse(s string) bool {
 			return r.answers(s)
 		}
 		end := smListEnd(s)
-		if key != "ctladdr" || end < 0 {
+		switch {
+		case key == "quarantine" && strings.HasSuffix(s, ", stat=quarantined"):
+			end = len(s) - len(", stat=quarantined") // a filter's words
+		case key != "ctladdr" || end < 0:
 			end = smFieldEnd(s)
 		}
 		value := s[:end]

@@ -133,12 +133,6 @@ func (f *folder) frame(e *Event, first bool) {
 		// Its id was never another's, so that a start anywhere is that of this life.
 		m.HeadOpen = !f.started
 	}
-	if !first && m.HeadOpen && (e.Kind == MessageClient || e.Kind == MessagePickup) && e.Value(MTA) != "" {
-		m.HeadOpen = false // a delivery that Exim made while the client waited stands in front
-	}
-	if !first && m.HeadOpen && (e.Kind == MessageClient || e.Kind == MessagePickup) && e.Value(MTA) != "" {
-		m.HeadOpen = false // a delivery that Exim made while the client waited stands in front
-	}
 	if e.Time != 0 {
 		if m.Time == 0 || e.Time < m.Time {
 			m.Time, m.Uncertain = e.Time, e.Uncertain
