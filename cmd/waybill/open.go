@@ -192,6 +192,9 @@ func (v *opening) run(ctx context.Context) (err error) {
 	link := v.s.Start()
 	v.links(r, link)
 	if err := v.read(ctx, r, o, read); err != nil {
+		if ctx.Err() != nil {
+			return nil // it is how it ends, also before all is read
+		}
 		return err
 	}
 	if f := r.mistaken(); f != nil && v.follower == nil {
