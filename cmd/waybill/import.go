@@ -166,7 +166,7 @@ func (p *program) importFiles(ctx context.Context, f importFlags, paths []string
 		return err
 	}
 	r.total(p.now().Sub(begin), "waybill search --data "+quoted(dir))
-	if f := r.mistaken(); f != nil {
+	if f := r.mistaken(f.command); f != nil {
 		printFailure(p.err, f)
 	}
 	if r.problems() {
@@ -183,7 +183,11 @@ func (f importFlags) shares(paths []string) ([]app.Share, error) {
 	shares, err := app.ShareOut(paths)
 	var homeless *app.NoHostError
 	if errors.As(err, &homeless) {
-		return nil, usage("waybill import --gateway NAME "+quoted(paths[0]), "%v", err)
+		file := homeless.Path
+		if slices.Contains(paths, "-") {
+			file = "-"
+		}
+		return nil, usage("waybill import --gateway NAME "+quoted(file), "%v", err)
 	}
 	for i, s := range shares {
 		if _, err := config.ParseGatewayName(s.Gateway); err != nil && s.Gateway != "" {

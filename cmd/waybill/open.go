@@ -138,19 +138,20 @@ func (p *program) findLogs(ctx context.Context, c *config.Config, f *logFlags, t
 		return nil, &failure{code: exitProblem, what: "no log of a mail server in " + strings.Join(args, ", "),
 			why: count(found.Passed, "file was", "files were") + " passed over: no mail server wrote their first lines", fix: f.command + " FILE..."}
 	}
-	return found, f.name(found.Logs, temporary)
+	return found, f.name(found, temporary)
 }
 
-// name gives the logs that name no host to a gateway. What is only looked at
-// may be given to this host; what is kept would be under a wrong name for ever.
-func (f *logFlags) name(logs []app.Log, temporary bool) error {
-	for i := range logs {
-		l := &logs[i]
+// name gives the logs that name no host to a gateway: an appliance's to its
+// serial number, and what is only looked at to this host. What is kept would be
+// under a wrong name for ever.
+func (f *logFlags) name(found *app.Found, temporary bool) error {
+	found.NameBySerial()
+	for i := range found.Logs {
+		l := &found.Logs[i]
 		if l.Gateway == "" && temporary {
-			if l.Gateway = "unknown"; l.Path != "-" {
-				if host, err := os.Hostname(); err == nil {
-					l.Gateway = host
-				}
+			l.Gateway, l.Nameless = "unknown", true
+			if host, err := os.Hostname(); err == nil {
+				l.Gateway = host
 			}
 		}
 		if l.Gateway == "" {
@@ -189,14 +190,24 @@ func (v *opening) run(ctx context.Context) (err error) {
 	}
 	r := &reporter{out: v.p.out, quiet: true, verbose: v.p.verbose > 0, clock: v.clock}
 	v.recognised(r)
-	link := v.s.Start()
-	v.links(r, link)
+	// Logs can be searched while they are read. Where none looks like one it has
+	// to be seen first whether there will be anything to search.
+	strange := v.follower == nil && !slices.ContainsFunc(read, func(l app.Log) bool { return len(l.Dialects) > 0 })
+	if !strange {
+		v.links(r, v.s.Start())
+	}
 	if err := v.read(ctx, r, o, read); err != nil {
+		if ctx.Err() != nil {
+			return nil // it is how it ends, also before all is read
+		}
 		return err
 	}
-	if f := r.mistaken(); f != nil && v.follower == nil {
+	if f := r.mistaken(v.f.command); f != nil && v.follower == nil {
 		printFailure(v.p.err, f)
 		return errProblems
+	}
+	if strange {
+		v.links(r, v.s.Start())
 	}
 	if err := v.serve(ctx, r); err != nil {
 		return err
@@ -262,7 +273,10 @@ func (v *opening) recognised(r *reporter) {
 	var groups []*group
 	for i := range v.found.Logs {
 		l := &v.found.Logs[i]
-		what := kinds(l.Dialects) + " on " + l.Gateway
+		what := kinds(l.Dialects)
+		if len(l.Dialects) > 0 {
+			what += " on " + l.Gateway
+		}
 		at := slices.IndexFunc(groups, func(g *group) bool { return g.what == what })
 		if at < 0 {
 			at = len(groups)
@@ -292,14 +306,43 @@ func (v *opening) recognised(r *reporter) {
 		}
 		r.row("recognised", "%s", text)
 	}
+	v.nameless(r)
 	if v.found.Passed > 0 {
 		r.row("passed over", "%s in which no mail server has written", count(v.found.Passed, "file", "files"))
 	}
 }
 
+// nameless says under which name the logs are shown that tell none.
+func (v *opening) nameless(r *reporter) {
+	var names []string
+	files, serials := make(map[string]int), make(map[string]bool)
+	for i := range v.found.Logs {
+		l := &v.found.Logs[i]
+		if !l.Nameless || len(l.Dialects) == 0 {
+			continue
+		}
+		if files[l.Gateway] == 0 {
+			names = append(names, l.Gateway)
+		}
+		files[l.Gateway]++
+		serials[l.Gateway] = l.Serial == l.Gateway
+	}
+	for _, name := range names {
+		text := "no host in its lines"
+		if n := files[name]; n > 1 {
+			text = "no host in the lines of " + count(n, "file", "files")
+		}
+		whose := ", after this machine"
+		if serials[name] {
+			whose = ", the appliance's serial number"
+		}
+		r.row("named", "%s: shown as %s%s; --gateway NAME gives another name", text, name, whose)
+	}
+}
+
 func kinds(dialects []string) string {
 	if len(dialects) == 0 {
-		return "no known lines at the beginning"
+		return "nothing of a mail server at the beginning"
 	}
 	names := make([]string, len(dialects))
 	for i, d := range dialects {

@@ -63,12 +63,12 @@ func (r *reporter) problems() bool {
 }
 
 // mistaken is the failure to tell when nothing that was given is a log.
-func (r *reporter) mistaken() *failure {
+func (r *reporter) mistaken(command string) *failure {
 	if r.read > 0 || r.noLog == "" {
 		return nil
 	}
 	return &failure{what: "no line of " + r.noLog + " is of a log", why: "none begins with the time and the host that syslog, rsyslog or journald write",
-		fix: "waybill import /var/log/mail.log"}
+		fix: command + " /var/log/mail.log"}
 }
 
 // noLog tells whether no line of a file has a header of any known form.
@@ -174,15 +174,22 @@ func lineCounts(f *importer.FileReport) string {
 func (r *reporter) samples(s *maillog.Stats) {
 	for _, d := range s.Dialects {
 		for _, l := range d.Samples {
-			r.row("unknown", "%s", l)
+			r.sample("unknown", l)
 		}
 	}
 	for _, l := range s.HeaderlessSamples {
-		r.row("no header", "%s", l)
+		r.sample("no header", l)
 	}
 	if len(s.Programs) > 0 {
 		r.row("programs", "%s", strings.Join(s.Programs, ", "))
 	}
+}
+
+// sample prints a line that was not understood: enough of it to tell what it
+// is, and no screens of something that is no text.
+func (r *reporter) sample(label, line string) {
+	const columns = 500
+	fmt.Fprintf(r.out, "  %s %s\n", r.out.Style.Faint(fmt.Sprintf("%-11s", label)), safetext.Of(line).Short(columns))
 }
 
 // coverage says what the store now covers of the gateways of this import.

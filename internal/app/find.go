@@ -22,12 +22,16 @@ import (
 type Log struct {
 	Path     string
 	Gateway  string         // whose log it is; "" when its lines name no host
+	Serial   string         // of the appliance, where the head of its log tells it
 	Zone     *time.Location // of stamps that name none
 	Dialects []string       // that know some of its first lines
 	// Compression is as source.File has it.
 	Compression string
 	First       track.Stamp // of the first line that has a time, 0 is unknown
 	Last        track.Stamp // of the last one, 0 where only reading it all would tell
+
+	// Nameless says that Gateway is made up, for the lines name no host.
+	Nameless bool
 
 	info fs.FileInfo // nil for a pipe
 	pipe *pipe       // nil for a file
@@ -120,6 +124,31 @@ func (out *Found) sort() {
 	})
 }
 
+// NameBySerial gives the logs of an appliance that name no host to its serial
+// number. Of the files that an appliance has rotated each says it, but not of
+// those that were cut otherwise: they belong to the appliance that says it when
+// there is but one.
+func (out *Found) NameBySerial() {
+	var serials []string
+	for i := range out.Logs {
+		if s := out.Logs[i].Serial; s != "" && !slices.Contains(serials, s) {
+			serials = append(serials, s)
+		}
+	}
+	for i := range out.Logs {
+		l := &out.Logs[i]
+		if l.Gateway != "" {
+			continue
+		}
+		if l.Serial == "" && len(serials) == 1 && slices.Equal(l.Dialects, []string{"esa"}) {
+			l.Serial = serials[0]
+		}
+		if l.Serial != "" {
+			l.Gateway, l.Nameless = l.Serial, true
+		}
+	}
+}
+
 func (f *Finder) dir(dir string, out *Found) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -199,11 +228,12 @@ func (f *Finder) look(p string, info fs.FileInfo) (*Log, error) {
 	}
 	defer file.Close()
 	l := &Log{Path: p, info: info}
-	if err := f.recognise(l, file); err != nil {
+	head, err := f.recognise(l, file)
+	if err != nil {
 		return nil, err
 	}
 	if l.Compression == "" && info != nil {
-		l.Last = max(l.First, f.last(l))
+		l.Last = max(l.First, f.last(l, head))
 	}
 	return l, nil
 }
@@ -222,16 +252,17 @@ func (f *Finder) pipe(ctx context.Context, p string, r io.Reader) (*Log, error) 
 		return nil, err
 	}
 	defer file.Close()
-	return l, f.recognise(l, file)
+	_, err = f.recognise(l, file)
+	return l, err
 }
 
-// recognise reads the first lines of a log. What is wrong with it further on
-// will be told by who reads it.
-func (f *Finder) recognise(l *Log, file *source.File) error {
+// recognise reads the first lines of a log, and returns them. What is wrong
+// with it further on will be told by who reads it.
+func (f *Finder) recognise(l *Log, file *source.File) ([]string, error) {
 	l.Compression = file.Compression
 	parser, err := maillog.New(maillog.Options{Year: f.Year, FileTime: file.ModTime, Format: f.Format})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	lines := file.Lines()
 	var texts []string
@@ -261,18 +292,20 @@ func (f *Finder) recognise(l *Log, file *source.File) error {
 	if l.Gateway = f.Gateway; l.Gateway == "" {
 		first(o, func(h *maillog.Header) bool { l.Gateway = h.Host; return h.Host != "" })
 	}
-	// The time depends on the zone, and that on whose log it is.
+	first(o, func(h *maillog.Header) bool { l.Serial = h.Serial(); return l.Serial != "" })
+	// The time depends on the zone, and that on whose log it is. What stands in
+	// front of an appliance's zone has a time that it is not yet known of.
 	if l.Zone, err = f.Zone(l.Gateway); err != nil {
-		return err
+		return nil, err
 	}
 	o.Location = l.Zone
-	first(o, func(h *maillog.Header) bool { l.First = h.Time; return h.Time != 0 })
-	return nil
+	first(o, func(h *maillog.Header) bool { l.First = h.Time; return h.Time != 0 && !h.Head })
+	return texts, nil
 }
 
 // last is the time of the last line of a file that is not compressed, 0 when
-// it cannot be told.
-func (f *Finder) last(l *Log) track.Stamp {
+// it cannot be told. Its first lines may tell its zone and its year.
+func (f *Finder) last(l *Log, head []string) track.Stamp {
 	file, err := os.Open(l.Path)
 	if err != nil {
 		return 0
@@ -288,8 +321,11 @@ func (f *Finder) last(l *Log) track.Stamp {
 	if from > 0 {
 		b = b[bytes.IndexByte(b, '\n')+1:]
 	}
-	h := maillog.NewHeaders(maillog.HeaderOptions{Location: l.Zone, FileTime: l.info.ModTime()})
+	h := maillog.NewHeaders(maillog.HeaderOptions{Location: l.Zone, Year: f.Year, FileTime: l.info.ModTime()})
 	var out maillog.Header
+	for _, text := range head {
+		h.Parse(text, &out)
+	}
 	var last track.Stamp
 	for line := range strings.Lines(string(b)) {
 		if strings.HasSuffix(line, "\n") && h.Parse(strings.TrimRight(line, "\r\n"), &out) && out.Time != 0 {

@@ -112,6 +112,66 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// TestFollowRotations follows a log through 50 rotations that come in the middle
+// of messages: each message is there once and whole.
+func TestFollowRotations(t *testing.T) {
+	const rotations = 50
+	for name, rotate := range map[string]func(path, older string) error{
+		"rename": os.Rename,
+		"copy and truncate": func(path, older string) error {
+			text, err := os.ReadFile(path)
+			if err == nil {
+				err = os.WriteFile(older, text, 0o600)
+			}
+			if err == nil {
+				err = os.Truncate(path, 0)
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := write(t, dir, "mail.log", life("4AAAAAA0000", noon))
+			s := session(t, options(t.TempDir()))
+			logs := logsIn(t, path)
+			f := follow(t, s, logs)
+			if err := s.Read(t.Context(), ReadOptions{Format: maillog.Auto}, logs); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.begin(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for n := range rotations {
+				lines := strings.SplitAfter(life(fmt.Sprintf("4AAAAAA%04d", n+1), noon.Add(time.Duration(n+1)*time.Minute)), "\n")
+				cut := n % len(lines)
+				add(t, path, strings.Join(lines[:cut], ""))
+				if n%3 > 0 { // else the rotation comes before it looks again
+					step(t, f)
+				}
+				for old := min(n, 4); old > 0; old-- {
+					if err := os.Rename(fmt.Sprintf("%s.%d", path, old), fmt.Sprintf("%s.%d", path, old+1)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := rotate(path, path+".1"); err != nil {
+					t.Fatal(err)
+				}
+				add(t, path, strings.Join(lines[cut:], ""))
+				step(t, f)
+			}
+			a, err := s.Reader.Find(t.Context(), requestFor("status:delivered"))
+			if err != nil || len(a.Messages) != rotations+1 {
+				t.Fatalf("%d messages are delivered, want %d: %v", len(a.Messages), rotations+1, err)
+			}
+			for _, m := range a.Messages {
+				if len(m.Recipients) != 1 || m.Recipients[0].Attempts != 1 || m.Client == nil {
+					t.Errorf("%s is not whole, or more: %+v", m.QueueID, m)
+				}
+			}
+		})
+	}
+}
+
 // TestFollowPipe reads what comes through a pipe as it comes, and ends with it.
 func TestFollowPipe(t *testing.T) {
 	r, w := io.Pipe()

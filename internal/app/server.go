@@ -23,6 +23,11 @@ type PortTakenError struct {
 
 func (e *PortTakenError) Error() string { return "cannot listen on " + e.Addr + ": " + e.Err.Error() }
 
+// Hint says how to go on.
+func (e *PortTakenError) Hint() string {
+	return "--port with another number, or none: without it the next free one is taken"
+}
+
 // Unwrap returns what the system said.
 func (e *PortTakenError) Unwrap() error { return e.Err }
 

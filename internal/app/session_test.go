@@ -327,4 +327,47 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// TestFindAppliance: the head of an appliance's log says whose it is and what
+// zone its times are in, also for the pieces that were cut off behind it.
+func TestFindAppliance(t *testing.T) {
+	const head = `Fri Nov 20 13:00:00 2026 Info: Begin Logfile
+Fri Nov 20 13:00:00 2026 Info: Version: 14.2.0-620 SN: 420D4FEA7093-0AF2EE5E700E
+Fri Nov 20 13:00:00 2026 Info: Time offset from UTC: 3600 seconds
+Fri Nov 20 13:00:01 2026 Info: Start MID 200 ICID 100
+`
+	const rest = "Fri Nov 20 13:00:02 2026 Info: MID 200 ICID 100 From: <ann@example.com>\n"
+	dir := t.TempDir()
+	write(t, dir, "mail.current", head+rest)
+	write(t, dir, "cut", rest)
+	write(t, dir, "maillog", life("4AAAAAA0001", noon))
+	write(t, dir, "mainlog", "2026-11-20 10:00:01 1kA0aB-0001Xy-Ab Completed\n")
+	found, err := finder().Find(t.Context(), []string{dir})
+	if err != nil || len(found.Logs) != 4 {
+		t.Fatalf("found %+v, %v", found, err)
+	}
+	found.NameBySerial()
+	want := map[string]string{"mail.current": "420D4FEA7093-0AF2EE5E700E", "cut": "420D4FEA7093-0AF2EE5E700E", "maillog": "mx-a", "mainlog": ""}
+	for _, l := range found.Logs {
+		name := filepath.Base(l.Path)
+		if l.Gateway != want[name] || l.Nameless != (l.Gateway == "420D4FEA7093-0AF2EE5E700E") {
+			t.Errorf("%s is %q's, made up: %v", name, l.Gateway, l.Nameless)
+		}
+		if name == "mail.current" && (!l.First.Time().Equal(noon) || !l.Last.Time().Equal(noon.Add(2*time.Second))) {
+			t.Errorf("from %v to %v, want the appliance's own zone", l.First.Time(), l.Last.Time())
+		}
+	}
+
+	// Two appliances: whose the piece is cannot be told.
+	write(t, dir, "other", strings.Replace(head, "420D", "520D", 1))
+	if found, err = finder().Find(t.Context(), []string{dir}); err != nil {
+		t.Fatal(err)
+	}
+	found.NameBySerial()
+	for _, l := range found.Logs {
+		if filepath.Base(l.Path) == "cut" && l.Gateway != "" {
+			t.Errorf("the piece was given to %s", l.Gateway)
+		}
+	}
+}
+
 func requestFor(query string) search.Request { return search.Request{Text: query} }

@@ -13,6 +13,21 @@ import (
 // is six hours west. Each head holds until the next one.
 const statedOffset = "Time offset from UTC: "
 
+// statedSerial is in front of the serial number of the appliance in the line
+// "Version: 14.2.0-620 SN: 420D4FEA7093-0AF2EE5E700E" of such a head.
+const statedSerial = " SN: "
+
+// Serial is the serial number of the appliance that the line states, as
+// AsyncOS does at the head of a file; "" on all other lines.
+func (h *Header) Serial() string {
+	version, serial, ok := strings.Cut(h.Body, statedSerial)
+	if !ok || h.Level == "" || !strings.HasPrefix(version, "Version: ") {
+		return ""
+	}
+	serial, _, _ = strings.Cut(serial, " ")
+	return serial
+}
+
 // maxZones bounds the appliances whose zone is followed in one source.
 const maxZones = 256
 
