@@ -29,7 +29,7 @@ type Event struct {
 
 	Source uint32 // index into the source table of the tracking file or store
 	Line   int64  // number of the line in its source, from 1
-	Offset int64  // byte offset of the line's first byte in the source's uncompressed content
+	Offset int64  // byte offset of the line's first byte in the source's uncompressed content, below 0 when unknown
 
 	// Text is the line from its tag on: "postfix/qmgr[12]: 4BZk: removed".
 	Text string
@@ -62,6 +62,9 @@ func (e *Event) Value(k Key) string {
 // View is the event as it is shown; source names the place of its line.
 func (e *Event) View(source string) EventView {
 	v := EventView{Time: e.Time, Kind: e.Kind.String(), Text: e.Text, Source: source, Recipient: e.Value(Recipient)}
+	if e.Line > 0 && e.Offset >= 0 {
+		v.Offset = &e.Offset
+	}
 	v.Status, _ = ParseStatus(e.Value(StatusWord)) // of most lines there is none
 	return v
 }

@@ -128,7 +128,10 @@ type EventView struct {
 	Time   Stamp  `json:"time,omitzero"`
 	Kind   string `json:"kind"`
 	Text   string `json:"text"`
-	Source string `json:"source"`
+	Source string `json:"source"` // file and number of the line
+	// Offset is where the line begins in the uncompressed content of its source,
+	// in bytes; nil is unknown.
+	Offset *int64 `json:"offset,omitempty"`
 
 	// Of a line about one recipient, for who draws the event.
 

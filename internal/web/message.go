@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -83,7 +84,7 @@ type valueView struct {
 	Text, URL, Note string
 }
 
-type lineView struct{ Place, Text string }
+type lineView struct{ Place, Byte, Text string }
 
 func (s *site) messageURL(id string) string { return s.BasePath + "/m/" + url.PathEscape(id) }
 
@@ -184,7 +185,11 @@ func lines(events []track.EventView) (out []lineView, more int) {
 		case len(out) == maxLines:
 			more++
 		default:
-			out = append(out, lineView{safetext.Of(e.Source).Short(maxCell).String(), safetext.Of(e.Text).Short(maxText).String()})
+			l := lineView{Place: safetext.Of(e.Source).Short(maxCell).String(), Text: safetext.Of(e.Text).Short(maxText).String()}
+			if e.Offset != nil {
+				l.Byte = "byte " + strconv.FormatInt(*e.Offset, 10)
+			}
+			out = append(out, l)
 		}
 	}
 	return out, more

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,7 @@ func everything(ctx context.Context, t *testing.T, data string) []*track.Message
 		t.Fatal(err)
 	}
 	defer db.Close()
+	files := make(map[string]map[int64]placed)
 	var all []*track.Message
 	for m, err := range db.Search(ctx, &store.Query{Rejections: true}) {
 		if err != nil {
@@ -115,8 +117,54 @@ func everything(ctx context.Context, t *testing.T, data string) []*track.Message
 			t.Fatal(err)
 		}
 		all = append(all, full)
+		if len(all)%10 != 0 {
+			continue // each look unpacks a whole block
+		}
+		events, err := db.Events(ctx, m.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range events {
+			atItsPlace(t, files, &events[i])
+		}
 	}
 	return all
+}
+
+// atItsPlace compares a line with its file, at the number and at the byte where
+// it is said to stand.
+func atItsPlace(t *testing.T, files map[string]map[int64]placed, e *track.EventView) {
+	t.Helper()
+	colon := strings.LastIndexByte(e.Source, ':')
+	path := e.Source[:max(colon, 0)]
+	n, err := strconv.Atoi(e.Source[colon+1:])
+	if err != nil || e.Offset == nil {
+		t.Fatalf("%q stands at %q, byte %v", e.Text, e.Source, e.Offset)
+	}
+	lines, ok := files[path]
+	if !ok {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = make(map[int64]placed)
+		at := int64(0)
+		for line := range strings.Lines(string(content)) {
+			lines[at] = placed{len(lines) + 1, strings.TrimSuffix(line, "\n")}
+			at += int64(len(line))
+		}
+		files[path] = lines
+	}
+	first, _, _ := strings.Cut(e.Text, "\n") // an entry of Exim's reject log has more
+	if l := lines[*e.Offset]; l.number != n || !strings.HasSuffix(l.text, first) {
+		t.Errorf("%s, byte %d: line %d stands there, %q, not %q", e.Source, *e.Offset, l.number, l.text, e.Text)
+	}
+}
+
+// placed is a line and its number in the file.
+type placed struct {
+	number int
+	text   string
 }
 
 // fleets are what is compared.

@@ -243,9 +243,9 @@ func (e Engine) oneMessage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := track.EventView{Time: l.Events[0].Time, Kind: "message.client", Text: l.Events[0].Text, Source: fmt.Sprintf("/var/log/w1.log:%d", l.Events[0].Line)}
-	if ev[0] != want {
-		t.Errorf("event %+v, want %+v", ev[0], want)
+	want := track.EventView{Time: l.Events[0].Time, Kind: "message.client", Text: l.Events[0].Text, Source: fmt.Sprintf("/var/log/w1.log:%d", l.Events[0].Line), Offset: &l.Events[0].Offset}
+	if d := gocmp.Diff(want, ev[0]); d != "" {
+		t.Errorf("event (-want +got):\n%s", d)
 	}
 	if i := slices.IndexFunc(ev, func(e track.EventView) bool { return e.Kind == "recipient.delivery" }); i < 0 ||
 		ev[i].Recipient != "bob@ok.test" || ev[i].Status != track.StatusDelivered {

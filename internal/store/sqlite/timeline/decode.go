@@ -16,6 +16,10 @@ import (
 // ErrDamaged is returned for bytes that no Encoder wrote.
 var ErrDamaged = errors.New("timeline block is damaged")
 
+// NoOffset is the byte offset of an event from a block that has none: an earlier
+// release wrote it.
+const NoOffset = -1
+
 // maxBlock bounds what a block may unpack to.
 const maxBlock = 1 << 30
 
@@ -121,27 +125,32 @@ type pattern struct {
 // reader walks a block from its first message to its last: steps are relative
 // to what came before, so nothing can be passed over without being read.
 type reader struct {
-	messages                               int
-	patterns                               []pattern
-	counts, heads, times, pids, lines, ids column
-	values                                 [256]column
-	last                                   [256]string
-	lastTime                               int64
-	lastLine                               [64]int64
-	lastMID, lastICID                      uint64
-	text                                   []byte
+	messages int
+	patterns []pattern
+	placed   bool // the block has offsets
+
+	counts, heads, times, pids, lines, offsets, ids column
+	values                                          [256]column
+
+	last              [256]string
+	lastTime          int64
+	lastPlace         places
+	lastMID, lastICID uint64
+	text              []byte
 }
 
 func openReader(raw []byte) (*reader, error) {
-	if len(raw) == 0 || raw[0] != version {
+	if len(raw) == 0 || raw[0] < 1 || raw[0] > version {
 		return nil, fmt.Errorf("%w: unknown version", ErrDamaged)
 	}
 	c := column{b: raw[1:]}
-	r := &reader{}
+	r := &reader{placed: raw[0] > 1}
 	messages, patterns := c.uvarint(), c.uvarint()
 	table := column{b: c.bytes()}
-	for _, col := range []*column{&r.counts, &r.heads, &r.times, &r.pids, &r.lines, &r.ids} {
-		col.b = c.bytes()
+	for _, col := range []*column{&r.counts, &r.heads, &r.times, &r.pids, &r.lines, &r.offsets, &r.ids} {
+		if col != &r.offsets || r.placed {
+			col.b = c.bytes()
+		}
 	}
 	for len(c.b) > 0 && !c.bad {
 		k := c.byte()
@@ -213,13 +222,17 @@ func (r *reader) event(first *track.Event) (track.Event, error) {
 	r.lastTime += timeStep(r.times.varint())
 	e.Time = track.Stamp(r.lastTime)
 	e.PID = uint32(r.pids.uvarint())
-	line := &r.lastLine[e.Source%uint32(len(r.lastLine))]
-	*line += r.lines.varint()
-	e.Line = *line
+	at := r.lastPlace.of(e.Source)
+	e.Line = at.line + r.lines.varint()
+	e.Offset = NoOffset
+	if r.placed {
+		e.Offset = at.guess(e.Line) + r.offsets.varint()
+	}
 	if err := r.fill(&e, p.text); err != nil {
 		return e, err
 	}
-	if r.heads.bad || r.times.bad || r.pids.bad || r.lines.bad || r.ids.bad {
+	at.went(&e)
+	if r.heads.bad || r.times.bad || r.pids.bad || r.lines.bad || r.offsets.bad || r.ids.bad {
 		return e, ErrDamaged
 	}
 	return e, nil
@@ -243,9 +256,9 @@ func timeStep(v int64) int64 {
 
 // fill makes the text and the attributes of e from its pattern.
 func (r *reader) fill(e *track.Event, pat []byte) error {
-	type place struct{ attr, from, to int } // value stands at text[from:to]
-	var places [32]place
-	where := places[:0]
+	type span struct{ attr, from, to int } // value stands at text[from:to]
+	var spans [32]span
+	where := spans[:0]
 	attrs := bytes.Count(pat, []byte{holeEsc}) // an upper bound
 	if attrs > 0 {
 		e.Attrs = make([]track.Attr, 0, attrs)
@@ -300,7 +313,7 @@ func (r *reader) fill(e *track.Event, pat []byte) error {
 				text = append(text, v...)
 				r.last[key] = string(v)
 			}
-			where = append(where, place{len(e.Attrs), from, len(text)})
+			where = append(where, span{len(e.Attrs), from, len(text)})
 			e.Attrs = append(e.Attrs, track.Attr{Key: track.Key(key)})
 		default:
 			return ErrDamaged

@@ -1,6 +1,5 @@
 // Package timeline packs the events of many messages into one compressed
-// block and gets them out again, unchanged but for the byte offset of a line,
-// which nobody asks for once the line is stored.
+// block and gets them out again, unchanged.
 //
 // A log repeats itself: the same few dozen sentences with other values. The
 // block therefore holds each sentence once, as a pattern with holes, and the

@@ -9,8 +9,8 @@ import (
 	"waybill/internal/track"
 )
 
-// version is the first byte of a block.
-const version = 1
+// version is the first byte of a block. Blocks of version 1 have no offsets.
+const version = 2
 
 // maxPatterns bounds the patterns of a block: text that no pattern fits would
 // otherwise make the table as large as the text.
@@ -27,12 +27,12 @@ type Encoder struct {
 	key      []byte
 
 	// Columns, each compressed as one run of like values.
-	counts, heads, ids, times, pids, lines []byte
-	values                                 [256][]byte
+	counts, heads, ids, times, pids, lines, offsets []byte
+	values                                          [256][]byte
 
 	messages int
 	lastTime int64
-	lastLine [64]int64 // by source, to keep the steps small
+	last     places
 	lastMID  uint64
 	lastICID uint64
 	raw      []byte
@@ -109,9 +109,10 @@ func (w *Encoder) add(first, e *track.Event, i int) {
 	}
 	w.time(int64(e.Time))
 	w.pids = binary.AppendUvarint(w.pids, uint64(e.PID))
-	line := &w.lastLine[e.Source%uint32(len(w.lastLine))]
-	w.lines = binary.AppendVarint(w.lines, e.Line-*line)
-	*line = e.Line
+	at := w.last.of(e.Source)
+	w.lines = binary.AppendVarint(w.lines, e.Line-at.line)
+	w.offsets = binary.AppendVarint(w.offsets, e.Offset-at.guess(e.Line))
+	at.went(e)
 	for _, v := range w.cut.values {
 		w.values[v.key] = appendString(w.values[v.key], v.text)
 	}
@@ -136,7 +137,7 @@ func (w *Encoder) Close() []byte {
 	raw := append(w.raw[:0], version)
 	raw = binary.AppendUvarint(raw, uint64(w.messages))
 	raw = binary.AppendUvarint(raw, uint64(len(w.patterns)))
-	for _, col := range [][]byte{w.table, w.counts, w.heads, w.times, w.pids, w.lines, w.ids} {
+	for _, col := range [][]byte{w.table, w.counts, w.heads, w.times, w.pids, w.lines, w.offsets, w.ids} {
 		raw = binary.AppendUvarint(raw, uint64(len(col)))
 		raw = append(raw, col...)
 	}
@@ -157,10 +158,10 @@ func (w *Encoder) Close() []byte {
 func (w *Encoder) clear() {
 	clear(w.patterns)
 	w.table, w.counts, w.heads, w.times = w.table[:0], w.counts[:0], w.heads[:0], w.times[:0]
-	w.pids, w.lines, w.ids = w.pids[:0], w.lines[:0], w.ids[:0]
+	w.pids, w.lines, w.offsets, w.ids = w.pids[:0], w.lines[:0], w.offsets[:0], w.ids[:0]
 	for k := range w.values {
 		w.values[k] = w.values[k][:0]
 	}
-	clear(w.lastLine[:])
+	w.last = places{}
 	w.messages, w.lastTime, w.lastMID, w.lastICID = 0, 0, 0, 0
 }

@@ -1,6 +1,8 @@
 package timeline
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"testing"
 
@@ -24,7 +26,8 @@ func anyEvent(t *rapid.T) track.Event {
 		MID:       rapid.SampledFrom([]uint64{0, 1, 1 << 63}).Draw(t, "mid"),
 		ICID:      rapid.SampledFrom([]uint64{0, 5, 1 << 60}).Draw(t, "icid"),
 		Source:    rapid.Uint32Range(0, 100).Draw(t, "source"),
-		Line:      rapid.Int64Range(0, 1<<40).Draw(t, "line"),
+		Line:      rapid.OneOf(rapid.Int64Range(0, 4), rapid.Int64Range(0, 1<<40), rapid.Int64()).Draw(t, "line"),
+		Offset:    rapid.OneOf(rapid.Int64Range(0, 400), rapid.Int64Range(0, 1<<50), rapid.Int64()).Draw(t, "offset"),
 	}
 	for range rapid.IntRange(0, 4).Draw(t, "attrs") {
 		v := word.Draw(t, "value")
@@ -79,6 +82,41 @@ func TestRoundTrip(t *testing.T) {
 			t.Fatal(d)
 		}
 	})
+}
+
+// TestVersion1 reads what an earlier release wrote: the same but for offsets.
+func TestVersion1(t *testing.T) {
+	w, err := NewEncoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := []track.Event{
+		{Time: 1e6, Kind: track.MessageClient, Tag: "postfix/smtpd", PID: 6, QueueID: "4BZk", Line: 3, Offset: 240, Text: "postfix/smtpd[6]: 4BZk: client=a"},
+		{Time: 2e6, Kind: track.MessageRemoved, Tag: "postfix/qmgr", PID: 7, QueueID: "4BZk", Line: 4, Offset: 300, Text: "postfix/qmgr[7]: 4BZk: removed"},
+	}
+	w.Add(in)
+	offsets := binary.AppendUvarint(nil, uint64(len(w.offsets)))
+	offsets = append(offsets, w.offsets...)
+	w.Close()
+	if n := bytes.Count(w.raw, offsets); n != 1 {
+		t.Fatalf("the column of offsets %x is %d times in the block", offsets, n)
+	}
+	raw := bytes.Replace(w.raw, offsets, nil, 1)
+	raw[0] = 1
+	r, err := openReader(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := r.message(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range in {
+		in[i].Offset = NoOffset
+	}
+	if d := cmp.Diff(in, out); d != "" {
+		t.Fatal(d)
+	}
 }
 
 func FuzzDecode(f *testing.F) {
