@@ -85,6 +85,9 @@ func ListQueue(ctx context.Context, form mailqueue.Form, o mailqueue.Options) (*
 		}
 		q, err := c.run(ctx, path, o)
 		command := strings.Join(c.args, " ")
+		if err == nil && c.args[0] == "mailq" && q.Form == mailqueue.Sendmail {
+			err = c.besides(ctx, path, q, o)
+		}
 		if err == nil && (form == mailqueue.Auto || q.Form == form || q.Form == mailqueue.Auto) {
 			return q, command, nil
 		}
@@ -149,6 +152,24 @@ func (c queueCommand) run(ctx context.Context, path string, o mailqueue.Options)
 		return &mailqueue.Queue{}, nil // mailq of a server that says nothing of an empty queue
 	}
 	return q, readErr
+}
+
+// besides adds what Sendmail lists only when asked for it: its submission
+// program's queue, and messages in quarantine. Not every host has them; the
+// listing says what could not be added.
+func (c queueCommand) besides(ctx context.Context, path string, q *mailqueue.Queue, o mailqueue.Options) error {
+	for _, option := range []string{"-Ac", "-qQ"} {
+		more, err := queueCommand{c.form, []string{c.args[0], option}}.run(ctx, path, o)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			q.Cut = "mailq " + option + ": " + err.Error()
+		default:
+			q.Add(more)
+		}
+	}
+	return nil
 }
 
 // counting counts what is read.

@@ -81,6 +81,18 @@ type Options struct {
 	Zone *time.Location
 }
 
+// Add adds another listing of the same server, of messages that are not in q.
+func (q *Queue) Add(more *Queue) {
+	q.Messages = append(q.Messages, more.Messages...)
+	q.Unknown += more.Unknown
+	if q.Sample == "" {
+		q.Sample = more.Sample
+	}
+	if q.Cut == "" {
+		q.Cut = more.Cut
+	}
+}
+
 // parser takes the lines of one form.
 type parser interface {
 	line(q *Queue, text string)

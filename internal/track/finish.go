@@ -143,7 +143,7 @@ func (f *folder) statusAlone() Status {
 		return StatusQuarantined
 	case f.gaveUp != StatusNone:
 		return f.gaveUp
-	case f.removed && f.replaced:
+	case f.replaced && (f.removed || m.MTA == "sendmail"): // which does not log the end below LogLevel 10
 		return StatusExpanded
 	case f.removed:
 		return StatusUnknown

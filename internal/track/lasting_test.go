@@ -93,6 +93,20 @@ func TestFoldReplaced(t *testing.T) {
 	}
 }
 
+// TestFoldCloned: Sendmail's recipients of a list go on under its owner. At its
+// usual log level it does not log that nothing is left; other servers do.
+func TestFoldCloned(t *testing.T) {
+	for mta, want := range map[string]Status{"sendmail": StatusExpanded, "esa": StatusQueued} {
+		m := Fold([]Event{
+			{Time: 1, Kind: MessageClient, QueueID: "6AP9V7KW023266", MID: 1, Attrs: []Attr{{MTA, mta}, {RcptCount, "1"}}},
+			{Time: 2, Kind: MessageChild, QueueID: "6AP9V7KW023266", MID: 1, Attrs: []Attr{{MTA, mta}, {LinkID, "6AP9V7KW023274"}, {LinkRelation, "split"}}},
+		})
+		if m.Status != want {
+			t.Errorf("of %s: status %s, want %s", mta, m.Status, want)
+		}
+	}
+}
+
 // TestFoldStarted: a life whose start was read anywhere has its head, however
 // its lines were ordered; without it the head is open, also where the first
 // line is one that begins lives of other servers.

@@ -53,6 +53,7 @@ var log = check.Log{Local: []string{"local.test"}, Logged: func(id string) strin
 type world struct {
 	*program.Store
 	variant    rig.Variant
+	site       *smtprig.Site
 	truth      *smtprig.Truth
 	logs       []string
 	messages   []*track.Message
@@ -109,7 +110,7 @@ func each(t *testing.T, test func(t *testing.T, w *world)) {
 			}
 			w := worlds[v.Name]
 			if w == nil {
-				w = &world{Store: program.New(t, scratch), variant: v, truth: &r.rig.Truth, logs: r.rig.Logs()}
+				w = &world{Store: program.New(t, scratch), variant: v, site: &r.rig.Site, truth: &r.rig.Truth, logs: r.rig.Logs()}
 				w.Import(t, "mx-e", time.Now().UTC().Year(), w.logs...)
 				w.messages, w.rejections = w.Search(t), w.Search(t, "kind:rejection")
 				worlds[v.Name] = w
@@ -324,6 +325,17 @@ func TestEximSubjects(t *testing.T) {
 			if n := len(w.Search(t, query)) + len(w.Search(t, "kind:rejection", query)); n != 0 {
 				t.Errorf("%s: %d messages of what is only in a Subject", query, n)
 			}
+		}
+	})
+}
+
+// TestEximQueue holds the queue as Exim lists it against the log: when all
+// has come to rest the two agree.
+func TestEximQueue(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		r, code := w.Queue(t, "mx-e", "exim", []byte(w.site.Queue), w.site.Listed)
+		if code != 0 || r.Disagree+r.Unsure > 0 || r.InQueue == 0 || r.Agree != r.InQueue || r.OpenInLog != r.InQueue {
+			t.Errorf("exit code %d, %+v of\n%s", code, r, w.site.Queue)
 		}
 	})
 }

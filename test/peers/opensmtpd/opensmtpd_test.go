@@ -47,6 +47,7 @@ var log = check.Log{NoMessageID: true, Local: []string{"local.test"}}
 // world is what Waybill answers about a run.
 type world struct {
 	*program.Store
+	site       *smtprig.Site
 	truth      *smtprig.Truth
 	messages   []*track.Message
 	rejections []*track.Message
@@ -83,7 +84,7 @@ func each(t *testing.T, test func(t *testing.T, w *world)) {
 		t.Run(stamps, func(t *testing.T) {
 			w := worlds[stamps]
 			if w == nil {
-				w = &world{Store: program.New(t, scratch), truth: &r.Truth}
+				w = &world{Store: program.New(t, scratch), site: &r.Site, truth: &r.Truth}
 				w.Import(t, "mx-o", time.Now().UTC().Year(), path)
 				w.messages, w.rejections = w.Search(t), w.Search(t, "kind:rejection")
 				worlds[stamps] = w
@@ -159,6 +160,17 @@ func TestOpenSMTPDWaiting(t *testing.T) {
 		r := check.Rcpt(w.the(t, "grey"), "u1@grey.test")
 		if len(r) != 1 || r[0].Attempts != 4 || r[0].Outcome != track.StatusDelivered {
 			t.Errorf("the message that was put off three times: %+v", r)
+		}
+	})
+}
+
+// TestOpenSMTPDQueue holds the queue as OpenSMTPD lists it against the log: when all
+// has come to rest the two agree.
+func TestOpenSMTPDQueue(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		r, code := w.Queue(t, "mx-o", "opensmtpd", []byte(w.site.Queue), w.site.Listed)
+		if code != 0 || r.Disagree+r.Unsure > 0 || r.InQueue == 0 || r.Agree != r.InQueue || r.OpenInLog != r.InQueue {
+			t.Errorf("exit code %d, %+v of\n%s", code, r, w.site.Queue)
 		}
 	})
 }

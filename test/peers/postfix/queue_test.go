@@ -2,9 +2,7 @@ package postfix_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"waybill/internal/reconcile"
@@ -46,21 +44,9 @@ func TestPostfixQueue(t *testing.T) {
 // queue compares a listing, made when the file like was, with the log.
 func (w *world) queue(t *testing.T, host, like string, listing []byte) (*reconcile.Report, int) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "queue.json")
-	if err := os.WriteFile(path, listing, 0o644); err != nil {
-		t.Fatal(err)
-	}
 	made, err := os.Stat(like)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chtimes(path, made.ModTime(), made.ModTime()); err != nil {
-		t.Fatal(err)
-	}
-	out, code := w.Run(t, "queue", "--gateway", host, "--mta", "postfix", "--from-file", path, "--grace", "10s", "-o", "json")
-	r := &reconcile.Report{}
-	if err := json.Unmarshal(out, r); err != nil {
-		t.Fatalf("exit code %d: %v: %s", code, err, out)
-	}
-	return r, code
+	return w.Queue(t, host, "postfix", listing, made.ModTime())
 }

@@ -14,7 +14,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"waybill/internal/reconcile"
 	"waybill/internal/track"
 )
 
@@ -119,6 +121,25 @@ func (s *Store) Show(tb testing.TB, id string) *track.Message {
 		tb.Fatalf("show %s: %v: %s", id, err, out)
 	}
 	return m
+}
+
+// Queue compares what a server said of its queue, at a time, with the log. It
+// returns the exit code, too.
+func (s *Store) Queue(tb testing.TB, gateway, mta string, listing []byte, at time.Time) (*reconcile.Report, int) {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "queue.txt")
+	if err := os.WriteFile(path, listing, 0o644); err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.Chtimes(path, at, at); err != nil {
+		tb.Fatal(err)
+	}
+	out, code := s.Run(tb, "queue", "--gateway", gateway, "--mta", mta, "--from-file", path, "--tz", "UTC", "--grace", "10s", "-o", "json")
+	r := &reconcile.Report{}
+	if err := json.Unmarshal(out, r); err != nil {
+		tb.Fatalf("exit code %d: %v: %s", code, err, out)
+	}
+	return r, code
 }
 
 // Children returns the messages that were made from one in a certain way.

@@ -51,6 +51,7 @@ var log = check.Log{Local: []string{"local.test"}, Logged: func(id string) strin
 // world is what Waybill answers about a run.
 type world struct {
 	*program.Store
+	site       *smtprig.Site
 	truth      *smtprig.Truth
 	messages   []*track.Message
 	rejections []*track.Message
@@ -109,7 +110,7 @@ func each(t *testing.T, test func(t *testing.T, w *world)) {
 				}
 				w := worlds[which]
 				if w == nil {
-					w = &world{Store: program.New(t, scratch), truth: &r.rig.Truth}
+					w = &world{Store: program.New(t, scratch), site: &r.rig.Site, truth: &r.rig.Truth}
 					path := r.rig.Log()
 					if stamps == "rfc3339" {
 						path = r.rig.LogRFC3339()
@@ -254,6 +255,17 @@ func TestSendmailForged(t *testing.T) {
 			if n := len(w.Search(t, query)) + len(w.Search(t, "kind:rejection", query)); n != 0 {
 				t.Errorf("%s: %d messages of what is only in a Subject", query, n)
 			}
+		}
+	})
+}
+
+// TestSendmailQueue holds the queue as Sendmail lists it against the log: when
+// all has come to rest the two agree. Messages in quarantine are not open.
+func TestSendmailQueue(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		r, code := w.Queue(t, "mx-s", "sendmail", []byte(w.site.Queue), w.site.Listed)
+		if code != 0 || r.Disagree+r.Unsure+r.OpenInLog > 0 || r.InQueue != 3 || r.Agree != r.InQueue {
+			t.Errorf("exit code %d, %+v of\n%s", code, r, w.site.Queue)
 		}
 	})
 }

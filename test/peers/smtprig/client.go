@@ -26,7 +26,7 @@ func Dial(from string, port int) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = c.SetDeadline(time.Now().Add(45 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(90 * time.Second))
 	return &Session{c, textproto.NewConn(c)}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"waybill/test/peers/peer"
 )
@@ -19,6 +20,11 @@ type Site struct {
 	// SinkAddr tells the loopback address of each sink, for servers that judge a
 	// next hop by its address alone; nil puts all at 127.0.0.1.
 	SinkAddr func(sink string) string
+
+	// Queue is what the server said of its queue when that had come to rest, and
+	// Listed when.
+	Queue  string
+	Listed time.Time
 
 	dir    string
 	closed []func() error

@@ -55,7 +55,7 @@ func Run(ctx context.Context, tree, dir string, v Variant) (*Rig, error) {
 	r.First, r.QueueID = "edge", queueID
 	err := r.up(ctx, tree, dir)
 	if err == nil {
-		err = errors.Join(r.drive(ctx), r.settle(ctx))
+		err = errors.Join(r.drive(ctx), r.settle(ctx), r.list())
 	}
 	return r, errors.Join(err, r.Close())
 }
@@ -118,6 +118,13 @@ func (r *Rig) settle(ctx context.Context) error {
 		}
 		return false, nil
 	})
+}
+
+// list keeps what is in the queue, which only a server that runs can tell.
+func (r *Rig) list() (err error) {
+	r.Listed = time.Now()
+	r.Queue, err = r.exim("", "-bp")
+	return err
 }
 
 // exim runs Exim with the rig's configuration and returns what it said.

@@ -28,7 +28,7 @@ func Run(ctx context.Context, tree, dir string) (*Rig, error) {
 	r.First, r.QueueID, r.SinkAddr = "edge", queueID, sinkAddr
 	err := r.up(ctx, tree, dir)
 	if err == nil {
-		err = errors.Join(r.drive(ctx), r.settle(ctx))
+		err = errors.Join(r.drive(ctx), r.settle(ctx), r.list())
 	}
 	return r, errors.Join(err, r.Close())
 }
@@ -122,6 +122,13 @@ func (r *Rig) settle(ctx context.Context) error {
 		}
 		return busy, nil
 	})
+}
+
+// list keeps what is in the queue, which only a server that runs can tell.
+func (r *Rig) list() (err error) {
+	r.Listed = time.Now()
+	r.Queue, err = r.ctl("show", "queue")
+	return err
 }
 
 // ctl runs smtpctl and returns what it said.

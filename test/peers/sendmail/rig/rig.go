@@ -27,7 +27,7 @@ func Run(ctx context.Context, tree, dir string, level int) (*Rig, error) {
 	r.First, r.QueueID = "edge", queueID
 	err := r.up(ctx, tree, dir, level)
 	if err == nil {
-		err = errors.Join(r.drive(ctx), r.settle(ctx))
+		err = errors.Join(r.drive(ctx), r.settle(ctx), r.list())
 	}
 	return r, errors.Join(err, r.Close())
 }
@@ -133,6 +133,21 @@ func (r *Rig) settle(ctx context.Context) error {
 		}
 		return false, nil
 	})
+}
+
+// list keeps what is in the queues, which only a server that runs can tell:
+// that of the server, what is in quarantine there, and that of the submission
+// program.
+func (r *Rig) list() error {
+	r.Listed = time.Now()
+	for _, of := range [][]string{nil, {"-qQ"}, {"-Ac"}} {
+		out, err := r.sendmail("", append([]string{"-bp"}, of...)...)
+		if err != nil {
+			return err
+		}
+		r.Queue += out
+	}
+	return nil
 }
 
 // sendmail runs Sendmail and returns what it said.
