@@ -94,6 +94,8 @@ func (c *cursor) ofMessage(k track.Kind, id string) {
 		c.add(track.MTA, (*exim)(nil).name())
 	case isSendmailID(id):
 		c.add(track.MTA, (*sendmail)(nil).name())
+	case isOpenSMTPDID(id):
+		c.add(track.MTA, (*opensmtpd)(nil).name())
 	}
 }
 
@@ -104,7 +106,9 @@ func (c *cursor) engineNote(id string) outcome {
 }
 
 // isEngineID reports whether s is a queue id of a server that engines serve.
-func isEngineID(s string) bool { return isID(s) || isEximID(s) || isSendmailID(s) }
+func isEngineID(s string) bool {
+	return isID(s) || isEximID(s) || isSendmailID(s) || isOpenSMTPDID(s)
+}
 
 // lower is strings.ToLower without garbage for the few words there are.
 func (c *cursor) lower(s string) string {

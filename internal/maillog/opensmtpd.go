@@ -7,7 +7,7 @@ import (
 	"waybill/internal/track"
 )
 
-// opensmtpd is the dialect of OpenSMTPD 5.9 to 7.x.
+// opensmtpd is the dialect of OpenSMTPD 5.3 to 7.x.
 //
 // It numbers envelopes, one for each final recipient, with 16 hexadecimal
 // digits, the first 8 of which are the message's. Lines of a session name the
@@ -49,6 +49,12 @@ const (
 	osMsgIDLen = 8
 )
 
+// isOpenSMTPDID reports whether all of s is the id of a message of OpenSMTPD.
+func isOpenSMTPDID(s string) bool {
+	_, rest, ok := cutHex(s, osMsgIDLen)
+	return ok && rest == ""
+}
+
 func (d *opensmtpd) line(c *cursor) outcome {
 	s := c.h.Body
 	hex, rest, ok := cutHex(s, osIDLen)
@@ -77,6 +83,8 @@ func (d *opensmtpd) line(c *cursor) outcome {
 			return d.delivery(c, id, rest, true)
 		}
 		return ignored
+	case "filters":
+		return ignored // what the administrator has it trace of its filters
 	}
 	return notKnown
 }
@@ -105,8 +113,10 @@ func (d *opensmtpd) bare(c *cursor, s string) outcome {
 			return d.envelope(c, rest, what == "delivery: ")
 		}
 	}
-	if rest, ok := strings.CutPrefix(s, "smtp-in: Accepted message "); ok {
-		return d.accepted(c, rest)
+	for _, what := range []string{"smtp-in: ", "smtp-out: ", "mda: "} {
+		if rest, ok := strings.CutPrefix(s, what); ok {
+			return d.old(c, rest, what)
+		}
 	}
 	if i := strings.Index(s, " injecting failure report on message "); i >= 0 && strings.HasPrefix(s, "warn: ") {
 		if id, _, ok := cutHex(s[i+len(" injecting failure report on message "):], osMsgIDLen); ok {
@@ -125,12 +135,14 @@ func (d *opensmtpd) bare(c *cursor, s string) outcome {
 
 // osOwn are the beginnings of what the daemons say of themselves and of
 // sessions as a whole.
-var osOwn = []string{"info: ", "warn: ", "warn", "debug: ", "fatal: ", "fatal", "smtp-in: ", "smtp-out: ", "smtp: ", "queue: ", "queue-",
-	"scheduler: ", "scheduler-", "mta: ", "mda: ", "bounce: ", "lka: ", "control: ", "ca: ", "filter", "filter: ", "table ", "table-",
+var osOwn = []string{"info: ", "warn: ", "warn", "debug: ", "fatal: ", "fatal", "smtp: ", "queue: ", "queue-",
+	"scheduler: ", "scheduler-", "mta: ", "bounce: ", "lka: ", "control: ", "ca: ", "filter", "filter: ", "table ", "table-",
 	"Exiting", "startup ", "version: ", "control process", "lookup ", "queue manager", "mail transfer agent", "mail delivery agent",
 	"mail filter agent", "privileged process", "crypto process", "pony process", "parent process", "scheduler process", "parent terminating",
 	"getaddrinfo: ", "getnameinfo: ", "proxy ", "SRS failed to decode: ", "commands executed from aliases ", "envelope: ", "OpenSSL ",
-	"smtpd: ", "failed to ", "dict: ", "tree: ", "imsg", "bad ", "no longer", "server ", "ssl_", "mproc: ", "bsd_auth", "procs: "}
+	"smtpd: ", "failed to ", "lookup: ", "expand: ", "rule #", "setup_", "ramstat: ", "profile-", "dict: ", "tree: ", "imsg", "bad ", "no longer", "server ", "ssl_", "mproc: ", "bsd_auth", "procs: ",
+	// What filters print; they bear the names that the configuration gives them.
+	"<dynproc:", "rspamd: ", "dkimsign: ", "dnsbl: ", "senderscore: ", "spamassassin: ", "clamav: ", "greylist: "}
 
 // osValue cuts "key=value " off s; the value ends at the next blank.
 func osValue(s, key string) (value, rest string, ok bool) {

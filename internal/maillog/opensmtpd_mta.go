@@ -16,17 +16,13 @@ func (d *opensmtpd) mta(c *cursor, id uint64, event, s string) outcome {
 		return d.delivery(c, id, s, false)
 	case "connecting":
 		// "address=smtp://192.0.2.1:25 host=name"
-		if addr, rest, ok := osValue(s, "address="); ok {
-			n := d.openSession(c, id)
-			_, addr, _ = strings.Cut(addr, "://")
-			if i := strings.LastIndexByte(addr, ':'); i > 0 {
-				n.ip, n.port = c.p.intern(osIP(addr[:i])), c.p.intern(digits(addr[i+1:]))
-			}
-			n.name = c.p.intern(osHost(strings.TrimPrefix(rest, "host=")))
+		addr, rest, ok := osValue(s, "address=")
+		if !ok {
+			return notKnown
 		}
-		return ignored
+		return d.connecting(c, id, addr, strings.TrimPrefix(rest, "host="))
 	case "tls", "starttls":
-		return d.tls(c, id, s)
+		return d.tls(c, id, s, true)
 	case "cert-check", "server-cert-check":
 		return d.cert(c, id, s)
 	case "error":
@@ -36,10 +32,25 @@ func (d *opensmtpd) mta(c *cursor, id uint64, event, s string) outcome {
 		n.addRelay(c)
 		c.addSome(track.Reason, reason)
 		return c.emit()
-	case "disconnected", "closed":
+	case "disconnected", "closed", "closing":
 		d.closeSession(c, id)
+		return ignored
+	case "connected", "host-rejects-all-mails", "ssl_check_name:":
+		return ignored
 	}
-	return ignored // connected, host-rejects-all-mails
+	return notKnown
+}
+
+// connecting remembers the server that a session is with, such as
+// "smtp://192.0.2.1:25".
+func (d *opensmtpd) connecting(c *cursor, id uint64, url, host string) outcome {
+	n := d.openSession(c, id)
+	_, addr, _ := strings.Cut(url, "://")
+	if i := strings.LastIndexByte(addr, ':'); i > 0 {
+		n.ip, n.port = c.p.intern(osIP(addr[:i])), c.p.intern(digits(addr[i+1:]))
+	}
+	n.name = c.p.intern(osHost(host))
+	return ignored
 }
 
 func (n *osSession) addRelay(c *cursor) {
@@ -152,30 +163,55 @@ func (d *opensmtpd) envelope(c *cursor, s string, mda bool) outcome {
 	}
 	r := osResultLine{word: word, ended: true}
 	id := hex[:osMsgIDLen]
-	rest = rest[2:]
-	if t, found := strings.CutPrefix(rest, "session="); found {
-		_, rest, _ = strings.Cut(t, ", ")
-	}
-	if r.from, rest, ok = osAddress(rest, "from=", ", "); ok {
-		r.to, rest, ok = osAddress(rest[2:], "to=", ", ")
-	}
-	if !ok {
+	session, rest := osSessionField(rest[2:])
+	if !r.commas(rest) {
 		c.event(track.MessageNote, id)
 		return c.emit()
 	}
-	rest = rest[2:]
-	if rcpt, tail, found := osAddress(rest, "rcpt=", ", "); found {
-		r.rcpt, r.hasRcpt, rest = rcpt, rcpt != "-", tail[2:]
+	return d.result(c, id, session, &r, mda)
+}
+
+// osSessionField cuts "session=HEX, " off s.
+func osSessionField(s string) (id uint64, rest string) {
+	t, ok := strings.CutPrefix(s, "session=")
+	if !ok {
+		return 0, s
+	}
+	hex, t, ok := cutHex(t, osIDLen)
+	id, err := strconv.ParseUint(hex, 16, 64)
+	if rest, found := strings.CutPrefix(t, ", "); ok && found && err == nil {
+		return id, rest
+	}
+	return 0, s
+}
+
+// commas reads "from=<a>, to=<b>, rcpt=<c>, relay=192.0.2.2 (name), delay=1s,
+// stat=250 Ok".
+func (r *osResultLine) commas(s string) bool {
+	var ok bool
+	if r.from, s, ok = osAddress(s, "from=", ", "); !ok {
+		return false
+	}
+	if r.to, s, ok = osAddress(s[2:], "to=", ", "); !ok {
+		return false
+	}
+	s = s[2:]
+	if rcpt, tail, found := osAddress(s, "rcpt=", ", "); found {
+		r.rcpt, r.hasRcpt, s = rcpt, rcpt != "-", tail[2:]
 	}
 	if r.from == "@" {
 		r.from = "" // the null sender, written of two empty parts
 	}
-	for rest != "" && !strings.HasPrefix(rest, "stat=") {
+	for s != "" && !strings.HasPrefix(s, "stat=") {
 		var field string
-		field, rest, _ = strings.Cut(rest, ", ")
+		field, s, _ = strings.Cut(s, ", ")
 		key, value, _ := strings.Cut(field, "=")
 		switch key {
 		case "relay":
+			// One release forgets the comma behind it.
+			if relay, delay, found := strings.Cut(value, " delay="); found {
+				value, r.delay = relay, delay
+			}
 			r.relay, r.ended = value, false
 		case "delay":
 			r.delay = value
@@ -183,8 +219,8 @@ func (d *opensmtpd) envelope(c *cursor, s string, mda bool) outcome {
 			r.ended = false
 		}
 	}
-	r.stat = strings.TrimPrefix(rest, "stat=")
-	return d.result(c, id, 0, &r, mda)
+	r.stat = strings.TrimPrefix(s, "stat=")
+	return true
 }
 
 // result tells what became of an envelope.
@@ -207,7 +243,7 @@ func (d *opensmtpd) result(c *cursor, msgid string, session uint64, r *osResultL
 	c.event(track.RecipientDelivery, msgid)
 	c.add(track.Sender, r.from)
 	c.add(track.Recipient, r.to)
-	if r.hasRcpt {
+	if r.hasRcpt && r.rcpt != r.to {
 		c.add(track.Original, r.rcpt)
 	}
 	c.addSome(track.Delay, osSeconds(r.delay))
@@ -229,7 +265,7 @@ func (d *opensmtpd) result(c *cursor, msgid string, session uint64, r *osResultL
 			c.addSome(track.RelayPort, n.port)
 		}
 	}
-	if _, dsn, _ := reply(r.stat); !mda {
+	if _, dsn, _ := osAnswer(r.stat); !mda {
 		c.addSome(track.DSN, dsn)
 	}
 	c.add(track.StatusWord, status.String())

@@ -21,7 +21,7 @@ func (d *opensmtpd) smtp(c *cursor, id uint64, event, s string) outcome {
 	case "connected":
 		return d.connected(c, id, s)
 	case "tls", "starttls":
-		return d.tls(c, id, s)
+		return d.tls(c, id, s, false)
 	case "cert-check", "client-cert-check":
 		return d.cert(c, id, s)
 	case "authentication":
@@ -38,8 +38,7 @@ func (d *opensmtpd) smtp(c *cursor, id uint64, event, s string) outcome {
 	case "proxy":
 		return ignored // the address in front of the client's own
 	}
-	d.about(c, track.ConnNote, id)
-	return c.emit()
+	return notKnown
 }
 
 // about begins an event of a session with its client.
@@ -65,6 +64,11 @@ func (d *opensmtpd) connected(c *cursor, id uint64, s string) outcome {
 	if !ok || !found {
 		return notKnown
 	}
+	return d.opened(c, id, addr, host)
+}
+
+// opened tells that a session with a client has begun.
+func (d *opensmtpd) opened(c *cursor, id uint64, addr, host string) outcome {
 	n := d.openSession(c, id)
 	n.local = addr == "local"
 	n.ip, n.name = c.p.intern(osIP(addr)), c.p.intern(osHost(host))
@@ -159,38 +163,6 @@ func (d *opensmtpd) oldMessage(c *cursor, id uint64, s string) outcome {
 	return c.emit()
 }
 
-// accepted reads "HEX on session HEX: from=<a>, to=<b>, size=N, ndest=N,
-// proto=ESMTP" of release 5.
-func (d *opensmtpd) accepted(c *cursor, s string) outcome {
-	msgid, rest, ok := cutHex(s, osMsgIDLen)
-	_, rest, found := strings.Cut(rest, ": ")
-	if !ok || !found {
-		return notKnown
-	}
-	from, rest, ok := osAddress(rest, "from=", ", ")
-	if !ok {
-		return notKnown
-	}
-	to, tail, one := osAddress(strings.TrimPrefix(rest, ", "), "to=", ", size=")
-	if one {
-		rest = tail
-	}
-	size, rest, _ := osValue(strings.TrimPrefix(rest, ", "), "size=")
-	count, _, _ := osValue(rest, "nrcpts=")
-	c.event(track.MessageClient, msgid)
-	c.add(track.Sender, from)
-	c.addSome(track.Size, digits(size))
-	c.addSome(track.RcptCount, digits(count))
-	c.emit()
-	if one {
-		c.event(track.RecipientAccepted, msgid)
-		c.add(track.Sender, from)
-		c.add(track.Recipient, to)
-		c.emit()
-	}
-	return parsed
-}
-
 // auth reads "user=x result=ok". The name has no blanks: they are escaped.
 func (d *opensmtpd) auth(c *cursor, id uint64, s string) outcome {
 	user, rest, ok := osValue(s, "user=")
@@ -199,13 +171,18 @@ func (d *opensmtpd) auth(c *cursor, id uint64, s string) outcome {
 	}
 	// Older releases write the client between the two.
 	result := rest[strings.LastIndexByte(rest, ' ')+1:]
-	result = strings.TrimPrefix(result, "result=")
+	return d.authenticated(c, id, user, strings.TrimPrefix(result, "result="))
+}
+
+// authenticated tells what came of a client's name and password: "ok" or why
+// not. What the client is answered then is told by a line of its own.
+func (d *opensmtpd) authenticated(c *cursor, id uint64, user, result string) outcome {
 	n := d.session(c, id)
 	kind := track.ConnNote
 	if result == "ok" {
 		n.user = c.p.intern(user)
 	} else {
-		kind = track.ConnAuthFailed
+		kind, n.authFailed = track.ConnAuthFailed, true
 	}
 	c.begin(kind).ICID = n.icid
 	n.addClient(c)
@@ -226,82 +203,112 @@ func osResult(s, key string) (value, rest string, ok bool) {
 	return strings.TrimSuffix(value, `"`), "", true
 }
 
-// failed reads `command="RCPT TO:<a>" result="550 text"`: a client was refused
-// something. What makes up its mail is told as a rejection, other commands as
-// a note.
+// failed reads `command="RCPT TO:<a>" result="550 text"`.
 func (d *opensmtpd) failed(c *cursor, id uint64, s string) outcome {
+	const mark = `" result="`
 	s, ok := strings.CutPrefix(s, `command="`)
 	if !ok {
 		return notKnown
 	}
-	// The command is the client's and may look like a result. Its address is
-	// skipped as a whole; of what is left the first result counts.
-	var f refusal
-	verb, rest := s, s
-	switch {
-	case foldPrefix(s, "RCPT TO:"):
-		f.stage, rest = "RCPT", s[len("RCPT TO:"):]
-		f.trailer.recipient, rest, f.trailer.hasRecipient = smBracketed(strings.TrimLeft(rest, " "))
-	case foldPrefix(s, "MAIL FROM:"):
-		f.stage, rest = "MAIL", s[len("MAIL FROM:"):]
-		f.trailer.sender, rest, f.trailer.hasSender = smBracketed(strings.TrimLeft(rest, " "))
-	case foldPrefix(s, `DATA"`), foldPrefix(s, `."`), strings.HasPrefix(s, `"`):
-		f.stage = "DATA"
-	case foldPrefix(s, "EHLO "), foldPrefix(s, "HELO "):
-		f.stage = "HELO"
-	}
-	at := osReply(rest)
+	at := osReply(s, mark)
 	if at < 0 {
 		return notKnown
 	}
-	verb = s[:len(s)-len(rest)+at]
-	f.code, f.dsn, f.reason = reply(strings.TrimSuffix(rest[at+len(`" result="`):], `"`))
-	f.dsn = strings.TrimSuffix(f.dsn, ":")
+	return d.refused(c, id, s[:at], strings.TrimSuffix(s[at+len(mark):], `"`))
+}
+
+// osReply returns where mark and a reply stand in s, -1 if nowhere. The command
+// in front is the client's and may look like both, while a reply says little of
+// what the client sent: the last counts.
+func osReply(s, mark string) int {
+	for end := len(s); ; {
+		i := strings.LastIndex(s[:end], mark)
+		if i < 0 {
+			return -1
+		}
+		if r := s[i+len(mark):]; len(digits(r)) == 3 && (r[0] == '4' || r[0] == '5') {
+			return i
+		}
+		end = i + len(mark) - 1
+	}
+}
+
+// osAnswer splits a reply. Before release 6 there is a colon behind the enhanced
+// code: "550 5.1.1: text".
+func osAnswer(s string) (code, dsn, text string) {
+	code, dsn, text = reply(s)
+	if word, rest, _ := strings.Cut(text, " "); dsn == "" && strings.HasSuffix(word, ":") && isDSN(word[:len(word)-1]) {
+		dsn, text = word[:len(word)-1], rest
+	}
+	return code, dsn, text
+}
+
+// refused tells that a client was answered with a failure. What makes up its
+// mail is a rejection, another command a note.
+func (d *opensmtpd) refused(c *cursor, id uint64, command, answer string) outcome {
+	var f refusal
+	switch {
+	case foldPrefix(command, "RCPT TO:"):
+		f.stage = "RCPT"
+		f.trailer.recipient, _, f.trailer.hasRecipient = smBracketed(strings.TrimLeft(command[len("RCPT TO:"):], " "))
+	case foldPrefix(command, "MAIL FROM:"):
+		f.stage = "MAIL"
+		f.trailer.sender, _, f.trailer.hasSender = smBracketed(strings.TrimLeft(command[len("MAIL FROM:"):], " "))
+	case strings.EqualFold(command, "DATA"), command == ".":
+		f.stage = "DATA"
+	case command == "":
+		f.stage = "CONNECT"
+	case foldPrefix(command, "EHLO "), foldPrefix(command, "HELO "):
+		f.stage = "HELO"
+	}
+	f.code, f.dsn, f.reason = osAnswer(answer)
 	n := d.session(c, id)
 	if f.peer.ip = n.ip; n.ip != "" {
 		f.peer.name = n.name
 	}
-	if f.stage == "HELO" && strings.HasPrefix(f.code, "50") {
-		f.stage = "" // a word that is wrong here, not a client that is not wanted
+	if f.misplaced() {
+		f.stage = ""
 	}
+	known := n.authFailed && foldPrefix(command, "AUTH")
+	n.authFailed = false
 	switch {
 	case f.stage != "":
 		c.begin(track.Rejection).ICID = n.icid
 		c.addRefusal("reject", &f, track.Response)
-	case foldPrefix(verb, "AUTH"):
+		return c.emit()
+	case foldPrefix(command, "AUTH") && !known:
 		c.begin(track.ConnAuthFailed).ICID = n.icid
-		n.addClient(c)
-		c.add(track.Reason, f.reason)
 	default:
 		c.begin(track.ConnNote).ICID = n.icid
-		n.addClient(c)
-		c.add(track.Reason, f.reason)
 	}
+	n.addClient(c)
+	c.addSome(track.Reason, f.reason)
 	return c.emit()
+}
+
+// misplaced reports whether a command was merely wrong here: a word that is not
+// spelt so, or one that follows a command that was refused.
+func (f *refusal) misplaced() bool {
+	switch f.stage {
+	case "HELO":
+		return strings.HasPrefix(f.code, "50")
+	case "DATA":
+		return f.code == "503"
+	}
+	return f.code == "503" && strings.HasSuffix(f.reason, "Command not allowed at this point.")
 }
 
 // foldPrefix is strings.HasPrefix without the case of letters; p is in capitals.
 func foldPrefix(s, p string) bool { return len(s) >= len(p) && strings.EqualFold(s[:len(p)], p) }
 
-// osReply returns where `" result="` and a reply stand in s, -1 if nowhere.
-func osReply(s string) int {
-	const mark = `" result="`
-	for i := 0; ; {
-		n := strings.Index(s[i:], mark)
-		if n < 0 {
-			return -1
-		}
-		i += n
-		if r := s[i+len(mark):]; len(digits(r)) == 3 && (r[0] == '4' || r[0] == '5') {
-			return i
-		}
-		i++
-	}
-}
-
 // disconnected reads "reason=quit" and its kin.
 func (d *opensmtpd) disconnected(c *cursor, id uint64, s string) outcome {
 	reason, _, _ := osResult(strings.TrimLeft(s, " "), "reason=")
+	return d.gone(c, id, reason)
+}
+
+// gone tells that a session is over, "quit" or why.
+func (d *opensmtpd) gone(c *cursor, id uint64, reason string) outcome {
 	kind := track.ConnLost
 	if reason == "quit" {
 		kind = track.ConnClose

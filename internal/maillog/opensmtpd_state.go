@@ -22,6 +22,7 @@ type osSession struct {
 	protocol, cipher, trust string // interned
 	user                    string // interned
 	local                   bool   // a process of this host
+	authFailed              bool   // told, its answer not yet
 }
 
 func (d *opensmtpd) key(c *cursor, id uint64) osKey { return osKey{c.o.name, id} }
@@ -59,16 +60,24 @@ func (d *opensmtpd) closeSession(c *cursor, id uint64) {
 }
 
 // tls reads "ciphers=TLSv1.3:TLS_AES_256_GCM_SHA384:256", and of older releases
-// `ciphers="version=TLSv1.2, cipher=X, bits=256"`.
-func (d *opensmtpd) tls(c *cursor, id uint64, s string) outcome {
+// `ciphers="version=TLSv1.2, cipher=X, bits=256"`. In a session that goes out
+// this host is the client.
+func (d *opensmtpd) tls(c *cursor, id uint64, s string, out bool) outcome {
 	v, ok := strings.CutPrefix(s, "ciphers=")
 	if !ok {
 		return notKnown
 	}
-	v = strings.Trim(v, `"`)
+	return d.secured(c, id, strings.Trim(v, `"`), out)
+}
+
+// secured tells that a session went over to TLS.
+func (d *opensmtpd) secured(c *cursor, id uint64, v string, out bool) outcome {
 	version, cipher := "", ""
 	if rest, found := strings.CutPrefix(v, "version="); found {
 		version, rest, _ = strings.Cut(rest, ", ")
+		if _, exact, found := strings.Cut(version, " ("); found { // "TLSv1/SSLv3 (TLSv1.2)"
+			version = strings.TrimSuffix(exact, ")")
+		}
 		_, rest, _ = strings.Cut(rest, "cipher=")
 		cipher, _, _ = strings.Cut(rest, ",")
 	} else {
@@ -77,10 +86,11 @@ func (d *opensmtpd) tls(c *cursor, id uint64, s string) outcome {
 	}
 	n := d.session(c, id)
 	n.protocol, n.cipher = c.p.intern(version), c.p.intern(cipher)
-	c.begin(track.ConnTLS).ICID = n.icid
-	if n.port != "" { // this host is the client
+	e := c.begin(track.ConnTLS)
+	if out {
 		n.addRelay(c)
 	} else {
+		e.ICID = n.icid
 		n.addClient(c)
 	}
 	c.addSome(track.TLSProtocol, version)
@@ -118,6 +128,7 @@ type osState struct {
 	Port    string `json:"port,omitempty"`
 	User    string `json:"user,omitempty"`
 	Local   bool   `json:"local,omitempty"`
+	Failed  bool   `json:"auth_failed,omitempty"`
 }
 
 // maxStateOpenSMTPD bounds what a state keeps of the sessions.
@@ -127,7 +138,7 @@ func (d *opensmtpd) save() []byte {
 	var out []osState
 	for e := d.sessions.first; e != nil && len(out) < maxStateOpenSMTPD; e = e.old {
 		v := &e.val
-		out = append(out, osState{stateTLS{v.protocol, v.cipher, v.trust}, e.key.host, e.key.id, v.icid, v.ip, v.name, v.port, v.user, v.local})
+		out = append(out, osState{stateTLS{v.protocol, v.cipher, v.trust}, e.key.host, e.key.id, v.icid, v.ip, v.name, v.port, v.user, v.local, v.authFailed})
 	}
 	if out == nil {
 		return nil
@@ -149,7 +160,7 @@ func (d *opensmtpd) load(_ *cursor, b []byte) error {
 		return fmt.Errorf("read sessions: %w", err)
 	}
 	for _, v := range slices.Backward(in) {
-		fill(d.sessions, osKey{v.Host, v.Session}).val = osSession{v.ICID, v.IP, v.Name, v.Port, v.Protocol, v.Cipher, v.Trust, v.User, v.Local}
+		fill(d.sessions, osKey{v.Host, v.Session}).val = osSession{v.ICID, v.IP, v.Name, v.Port, v.Protocol, v.Cipher, v.Trust, v.User, v.Local, v.Failed}
 	}
 	return nil
 }
