@@ -18,6 +18,9 @@ func FuzzExim(f *testing.F) { fuzzDialect(f, "exim") }
 // FuzzSendmail: see fuzzDialect.
 func FuzzSendmail(f *testing.F) { fuzzDialect(f, "sendmail") }
 
+// FuzzOpenSMTPD: see fuzzDialect.
+func FuzzOpenSMTPD(f *testing.F) { fuzzDialect(f, "opensmtpd") }
+
 // FuzzESA: see fuzzDialect.
 func FuzzESA(f *testing.F) { fuzzDialect(f, "esa") }
 

@@ -21,7 +21,7 @@ func told(e *track.Event) string {
 // wherever it is cut. Only the numbers of lives may differ.
 func TestResume(t *testing.T) {
 	var logs []string
-	for _, name := range []string{"postfix", "exim", "sendmail", "esa"} {
+	for _, name := range []string{"postfix", "exim", "sendmail", "opensmtpd", "esa"} {
 		some, err := filepath.Glob("testdata/" + name + "/*.log")
 		if err != nil || len(some) == 0 {
 			t.Fatalf("no cases of %s: %v", name, err)
