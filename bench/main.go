@@ -1,9 +1,10 @@
 // Command bench measures Waybill beside other programs on the same log, and
 // how fast a filled store answers.
 //
-//	bench                 both, as `make bench` does
+//	bench                 versus, first and store, as `make bench` does
 //	bench versus          Waybill, pflogsumm, rg, zcat and lnav on one log
 //	bench exim            Waybill, exigrep and eximstats on one log of Exim
+//	bench first           how long after its start `waybill open` finds something
 //	bench store           fill a store and search it
 //	bench search DATA     search a store that is there
 //	bench parse LOG       lines to events only, on one core
@@ -50,7 +51,7 @@ func run() (err error) {
 	var o options
 	flag.StringVar(&o.template, "template", "testdata/genuine/postfix-a.log.gz", "genuine log that the input is made from")
 	flag.StringVar(&o.exim, "exim-template", "testdata/genuine/exim.log.gz", "genuine log of Exim that the input of exim is made from")
-	flag.Float64Var(&o.mega, "mb", 200, "size of the log in MB (10^6 bytes)")
+	flag.Float64Var(&o.mega, "mb", 200, "size of the log of versus and exim in MB (10^6 bytes)")
 	flag.IntVar(&o.messages, "messages", 2_000_000, "messages in the store that is searched")
 	flag.IntVar(&o.runs, "runs", 5, "runs of each program")
 	flag.IntVar(&o.queries, "queries", 60, "questions of each class")
@@ -87,9 +88,9 @@ func run() (err error) {
 		return latency(ctx, flag.Arg(1), o.queries, os.Stdout)
 	case "import":
 		return importHere(ctx, flag.Arg(1), flag.Args()[min(2, flag.NArg()):], o.heap, os.Stderr)
-	case "", "versus", "store", "exim":
+	case "", "versus", "first", "store", "exim":
 	default:
-		return fmt.Errorf("%q is not versus, exim, store, search, parse or import", what)
+		return fmt.Errorf("%q is not versus, exim, first, store, search, parse or import", what)
 	}
 	if o.dir == "" {
 		if o.dir, err = os.MkdirTemp("", "waybill-bench-"); err != nil {
@@ -110,12 +111,17 @@ func run() (err error) {
 	if what == "exim" {
 		return versusExim(ctx, o, os.Stdout)
 	}
-	if what != "store" {
+	if what == "" || what == "versus" {
 		if err := versus(ctx, o, os.Stdout); err != nil {
 			return err
 		}
 	}
-	if what != "versus" {
+	if what == "" || what == "first" {
+		if err := first(ctx, o, os.Stdout); err != nil {
+			return err
+		}
+	}
+	if what == "" || what == "store" {
 		data, err := fill(ctx, o, os.Stdout)
 		if err != nil {
 			return err
