@@ -53,7 +53,7 @@ func first(ctx context.Context, o options, out io.Writer) error {
 		}
 		all = append(all, one)
 	}
-	fmt.Fprintf(out, "`waybill open` on a log of %.0f MB, %d lines; seconds after its start, medians of %d runs.\n\n", float64(made.Bytes)/1e6, made.Lines, o.runs)
+	fmt.Fprintf(out, "\n`waybill open` on a log of %.0f MB, %d lines; seconds after its start, medians of %d runs.\n\n", float64(made.Bytes)/1e6, made.Lines, o.runs)
 	fmt.Fprintf(out, "| first page | first message found | goal | a recipient from the middle found |\n|---|---|---|---|\n| %.2f | %.2f | %.0f | %.2f |\n",
 		median(all, func(o opened) time.Duration { return o.Page }).Seconds(), median(all, func(o opened) time.Duration { return o.Hit }).Seconds(), firstGoal.Seconds(),
 		median(all, func(o opened) time.Duration { return o.Middle }).Seconds())

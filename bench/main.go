@@ -1,9 +1,10 @@
 // Command bench measures Waybill beside other programs on the same log, and
 // how fast a filled store answers.
 //
-//	bench                 versus, first and store, as `make bench` does
+//	bench                 versus, dialects, first and store, as `make bench` does
 //	bench versus          Waybill, pflogsumm, rg, zcat and lnav on one log
 //	bench exim            Waybill, exigrep and eximstats on one log of Exim
+//	bench dialects        each dialect's lines a second beside those of Postfix
 //	bench first           how long after its start `waybill open` finds something
 //	bench store           fill a store and search it
 //	bench search DATA     search a store that is there
@@ -88,9 +89,9 @@ func run() (err error) {
 		return latency(ctx, flag.Arg(1), o.queries, os.Stdout)
 	case "import":
 		return importHere(ctx, flag.Arg(1), flag.Args()[min(2, flag.NArg()):], o.heap, os.Stderr)
-	case "", "versus", "first", "store", "exim":
+	case "", "versus", "exim", "dialects", "first", "store":
 	default:
-		return fmt.Errorf("%q is not versus, exim, first, store, search, parse or import", what)
+		return fmt.Errorf("%q is not versus, exim, dialects, first, store, search, parse or import", what)
 	}
 	if o.dir == "" {
 		if o.dir, err = os.MkdirTemp("", "waybill-bench-"); err != nil {
@@ -113,6 +114,11 @@ func run() (err error) {
 	}
 	if what == "" || what == "versus" {
 		if err := versus(ctx, o, os.Stdout); err != nil {
+			return err
+		}
+	}
+	if what == "" || what == "dialects" {
+		if err := dialects(ctx, o, os.Stdout); err != nil {
 			return err
 		}
 	}

@@ -84,23 +84,37 @@ func versus(ctx context.Context, o options, out io.Writer) error {
 	return nil
 }
 
-// parseMedian is the median of several readings, each in a process of its own:
-// a log in this one's memory would count as that of the programs started later.
+// parseMedian is the median of several readings.
 func parseMedian(ctx context.Context, self string, runs int, log string) (parsed, error) {
 	var all []parsed
 	for range runs {
-		out, err := exec.CommandContext(ctx, self, "parse", log).Output()
+		p, err := parseApart(ctx, self, log)
 		if err != nil {
-			return parsed{}, fmt.Errorf("parse: %w", err)
-		}
-		var p parsed
-		if err := json.Unmarshal(out, &p); err != nil {
-			return parsed{}, fmt.Errorf("parse: %w", err)
+			return parsed{}, err
 		}
 		all = append(all, p)
 	}
+	return medianOf(all), nil
+}
+
+// parseApart reads a log in a process of its own: one in this one's memory
+// would count as that of the programs started later.
+func parseApart(ctx context.Context, self, log string) (parsed, error) {
+	out, err := exec.CommandContext(ctx, self, "parse", log).Output()
+	if err != nil {
+		return parsed{}, fmt.Errorf("parse: %w", err)
+	}
+	var p parsed
+	if err := json.Unmarshal(out, &p); err != nil {
+		return parsed{}, fmt.Errorf("parse: %w", err)
+	}
+	return p, nil
+}
+
+// medianOf several readings of one log.
+func medianOf(all []parsed) parsed {
 	p := all[0]
 	p.Took = median(all, func(p parsed) time.Duration { return p.Took })
 	p.CPU = median(all, func(p parsed) time.Duration { return p.CPU })
-	return p, nil
+	return p
 }
