@@ -206,16 +206,21 @@ func (f *eximFields) hostField(s string, skip int) (rest string, ok bool) {
 // eximWord cuts s before a blank, or before a colon that ends a field. A
 // quoted part is skipped as a whole.
 func eximWord(s string) (word, rest string) {
-	n := strings.IndexByte(s, ' ')
-	if n < 0 {
-		n = len(s)
-	}
-	if strings.IndexByte(s[:n], '"') < 0 {
-		if n > 1 && s[n-1] == ':' {
-			n--
+	n := 0
+	for n < len(s) && s[n] != ' ' {
+		if s[n] == '"' {
+			return eximWordQuoted(s)
 		}
-		return s[:n], s[n:]
+		n++
 	}
+	if n > 1 && s[n-1] == ':' {
+		n--
+	}
+	return s[:n], s[n:]
+}
+
+// eximWordQuoted is eximWord for a word with a quote in it.
+func eximWordQuoted(s string) (word, rest string) {
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
 		case ' ':

@@ -140,10 +140,17 @@ func isEximID(s string) bool {
 }
 
 func allBase62(s string) bool {
+	all := true
 	for i := range len(s) {
-		if c := s[i]; !isDigit(c) && (c|0x20)-'a' >= 26 {
-			return false
-		}
+		all = all && base62[s[i]]
 	}
-	return true
+	return all
 }
+
+// base62 are the digits and letters.
+var base62 = func() (in [256]bool) {
+	for c := range in {
+		in[c] = isDigit(byte(c)) || (byte(c)|0x20)-'a' < 26
+	}
+	return in
+}()

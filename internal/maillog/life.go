@@ -119,7 +119,7 @@ func (ls *lives) identify(host uint32, id, instance string, now track.Stamp) *li
 // Message-ID, or nil. Its client spoke to a service whose name is not that of
 // the instance.
 func (ls *lives) waiting(host uint32, id string) *life {
-	e := ls.tab.m[lifeKey{host, id}]
+	e := ls.tab.peek(lifeKey{host, id})
 	if e == nil {
 		return nil
 	}
@@ -144,7 +144,7 @@ func (l *life) supersede(instance string) {
 
 // peek returns the open life with the given MID, or nil.
 func (ls *lives) peek(host uint32, id string, mid uint64) *life {
-	e := ls.tab.m[lifeKey{host, id}]
+	e := ls.tab.peek(lifeKey{host, id})
 	if e == nil {
 		return nil
 	}
@@ -162,7 +162,7 @@ func (ls *lives) finish(host uint32, id string, l *life, now track.Stamp) {
 		return
 	}
 	l.ended, l.end = true, now
-	if e := ls.tab.m[lifeKey{host, id}]; e != nil && &e.val == l {
+	if e := ls.tab.peek(lifeKey{host, id}); e != nil && &e.val == l {
 		ls.ended = append(ls.ended, ending{e, l.mid, now})
 	}
 	for ls.head < len(ls.ended) {

@@ -228,7 +228,10 @@ func parseRefusal(s string) (r refusal, ok bool) {
 // code and its text; both codes may be missing.
 func reply(s string) (code, dsn, text string) {
 	if d := digits(s); len(d) == 3 && (len(s) == 3 || s[3] == ' ' || s[3] == '-') {
-		code, s = d, strings.TrimLeft(s[3:], " -")
+		code, s = d, s[3:]
+		for s != "" && (s[0] == ' ' || s[0] == '-') {
+			s = s[1:]
+		}
 	}
 	word, rest, _ := strings.Cut(s, " ")
 	if isDSN(word) {

@@ -22,9 +22,18 @@ func newTable[K comparable, V any](size int) *table[K, V] {
 	return &table[K, V]{max: size, m: make(map[K]*entry[K, V])}
 }
 
+// peek returns the entry of k, or nil. Lines that follow one another are often
+// about the same thing, so that the entry used last is asked first.
+func (t *table[K, V]) peek(k K) *entry[K, V] {
+	if t.first != nil && t.first.key == k {
+		return t.first
+	}
+	return t.m[k]
+}
+
 // get returns the entry of k and marks it as used, or nil.
 func (t *table[K, V]) get(k K) *entry[K, V] {
-	e := t.m[k]
+	e := t.peek(k)
 	if e != nil && e != t.first {
 		t.unlink(e)
 		t.push(e)
