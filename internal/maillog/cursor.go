@@ -71,7 +71,7 @@ func (c *cursor) message(k track.Kind, id string, l *life) *track.Event {
 // only, and marks it so.
 func (c *cursor) event(k track.Kind, id string) *track.Event {
 	e := c.message(k, id, c.lasting(id))
-	c.add(track.MTA, c.p.dialects[c.o.dialect].name())
+	c.add(track.MTA, c.p.stats.dialects[c.o.dialect].name)
 	return e
 }
 

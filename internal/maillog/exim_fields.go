@@ -111,9 +111,11 @@ func (f *eximFields) scan(s string, skip int) (ok bool) {
 			v, s, ok = eximQuoted(s)
 		case bracket:
 			v, s, ok = eximBracket(s)
-		default:
+		case key[0] == 'i' || key == "SNI":
 			v, s = eximWord(s)
-			ok = key[0] == 'i' || key == "SNI" || strings.IndexByte(v, '"') < 0
+			ok = true
+		default:
+			v, s, ok = eximPlain(s)
 		}
 		if !ok {
 			return false
@@ -206,17 +208,25 @@ func (f *eximFields) hostField(s string, skip int) (rest string, ok bool) {
 // eximWord cuts s before a blank, or before a colon that ends a field. A
 // quoted part is skipped as a whole.
 func eximWord(s string) (word, rest string) {
+	if word, rest, ok := eximPlain(s); ok {
+		return word, rest
+	}
+	return eximWordQuoted(s)
+}
+
+// eximPlain is eximWord for a word without a quote in it; ok is false for others.
+func eximPlain(s string) (word, rest string, ok bool) {
 	n := 0
 	for n < len(s) && s[n] != ' ' {
 		if s[n] == '"' {
-			return eximWordQuoted(s)
+			return "", s, false
 		}
 		n++
 	}
 	if n > 1 && s[n-1] == ':' {
 		n--
 	}
-	return s[:n], s[n:]
+	return s[:n], s[n:], true
 }
 
 // eximWordQuoted is eximWord for a word with a quote in it.
