@@ -1,0 +1,262 @@
+package doctor
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Cause is why a window is missing. The words are those of the coverage of a
+// manager.
+type Cause string
+
+// Causes of missing windows.
+const (
+	TakenByOther   Cause = "taken_by_other_collector"
+	NeverProduced  Cause = "never_produced"
+	Expired        Cause = "expired"
+	TransferFailed Cause = "transfer_failed"
+	Damaged        Cause = "damaged"
+	Conflict       Cause = "conflict"
+	UnknownCause   Cause = "unknown"
+)
+
+// Confidence is how sure a cause is.
+type Confidence string
+
+// Degrees of confidence.
+const (
+	High   Confidence = "high"
+	Medium Confidence = "medium"
+	Low    Confidence = "low"
+)
+
+// act is something that was done at a gateway, or a manager's word for it.
+type act struct {
+	at     int64 // UTC by the clock of the log
+	what   what
+	addr   uint16
+	win    span
+	file   int
+	record int
+}
+
+// gatewayLog is what the cli_logs of one gateway say around the windows that
+// are missing, in order of time.
+type gatewayLog struct {
+	acts  []act
+	alive stretches // times at which the log has lines
+}
+
+// near is how far, in windows, acts are kept around a window that is missing.
+const near = 15
+
+// watch gathers what the gateways' logs say around the windows that are
+// missing, and of their files wherever it stands.
+func (d *Doctor) watch(m *manager, missing []lost) map[uint16]*gatewayLog {
+	logs := make(map[uint16]*gatewayLog)
+	margins := make(map[uint16]stretches)
+	for i := range missing {
+		w := &missing[i]
+		margin := near * max(60, int64(w.win.len))
+		margins[w.host] = append(margins[w.host], stretch{int64(w.win.from) - margin, w.win.to() + margin})
+	}
+	for g := range margins {
+		margins[g] = margins[g].joined(0)
+		logs[g] = &gatewayLog{}
+	}
+	for fi, f := range d.files {
+		mine := slices.Contains(m.files, fi)
+		for ri, r := range f.records.all {
+			g := logs[r.host]
+			if g == nil || r.at == 0 {
+				continue
+			}
+			a := act{f.utc(ri, r.at), r.what, r.addr, r.win(), fi, ri}
+			switch r.what {
+			case ingest, pull:
+				if mine {
+					continue
+				}
+				if f.manager >= 0 {
+					a.addr = d.managers[f.manager].addr
+				}
+			default:
+				if n := len(g.alive); n > 0 && a.at >= g.alive[n-1].to && a.at-g.alive[n-1].to <= 60 {
+					g.alive[n-1].to = a.at
+				} else {
+					g.alive = append(g.alive, stretch{a.at, a.at})
+				}
+			}
+			if r.from != 0 {
+				if w := lostAt(missing, r.host, r.win()); w != nil {
+					w.acts = append(w.acts, a)
+				}
+			}
+			if _, ok := margins[r.host].around(a.at); ok {
+				g.acts = append(g.acts, a)
+			}
+		}
+	}
+	byTime := func(a, b act) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.file, b.file), cmp.Compare(a.record, b.record))
+	}
+	for _, g := range logs {
+		slices.SortFunc(g.acts, byTime)
+		g.acts = slices.CompactFunc(g.acts, sameAct)
+		g.alive = g.alive.joined(60)
+	}
+	for i := range missing {
+		slices.SortFunc(missing[i].acts, byTime)
+		missing[i].acts = slices.CompactFunc(missing[i].acts, sameAct)
+	}
+	return logs
+}
+
+// sameAct: a line may be in two files, a rolled one and its copy.
+func sameAct(a, b act) bool {
+	return a.at == b.at && a.what == b.what && a.addr == b.addr && a.win == b.win
+}
+
+// lostAt returns the missing window that is w, or that was reckoned for it.
+func lostAt(missing []lost, host uint16, w span) *lost {
+	i, _ := slices.BinarySearchFunc(missing, w, func(l lost, w span) int {
+		return cmp.Or(cmp.Compare(l.host, host), cmp.Compare(int64(l.win.from), int64(w.from)-int64(w.len)/2))
+	})
+	if i < len(missing) && missing[i].host == host && int64(missing[i].win.from) <= int64(w.from)+int64(w.len)/2 {
+		return &missing[i]
+	}
+	return nil
+}
+
+// judgement is the cause of a missing window.
+type judgement struct {
+	cause      Cause
+	by         uint16
+	confidence Confidence
+	why        string // one sentence
+	evidence   []act
+	silence    stretch // of the gateway, where that is the cause
+}
+
+// judge finds the cause of a missing window.
+func (d *Doctor) judge(m *manager, w *lost, g *gatewayLog) judgement {
+	if j, ok := d.theft(m, w); ok {
+		return j
+	}
+	return d.absence(m, w, g)
+}
+
+// theft looks at who handled the file.
+func (d *Doctor) theft(m *manager, w *lost) (judgement, bool) {
+	var own, copied, removed, ingested, nobody *act
+	ownRemoved := false
+	for i := range w.acts {
+		a := &w.acts[i]
+		first := func(to **act) {
+			if *to == nil {
+				*to = a
+			}
+		}
+		switch {
+		case a.what == ingest || a.what == pull:
+			first(&ingested)
+		case a.addr == 0:
+			first(&nobody)
+		case a.addr == m.addr && a.what == scp:
+			first(&own)
+		case a.addr == m.addr && a.what == remove:
+			ownRemoved = true
+		case a.what == scp:
+			first(&copied)
+		case a.what == remove:
+			first(&removed)
+		}
+	}
+	j := judgement{evidence: w.acts}
+	switch {
+	case own != nil && (removed == nil || own.at <= removed.at):
+		j.cause, j.confidence, j.why = TransferFailed, Medium, "the main manager copied the file itself, and it never reached its database"
+		if ownRemoved {
+			j.confidence, j.why = High, "the main manager copied the file and removed it, and it never reached its database"
+		}
+	case ownRemoved && removed == nil && copied == nil:
+		j.cause, j.confidence, j.why = TransferFailed, Medium, "the main manager removed the file, and it never reached its database"
+	case removed != nil:
+		j.cause, j.by, j.confidence, j.why = TakenByOther, removed.addr, High, "another collector copied and removed the file first"
+		if copied == nil || copied.addr != removed.addr || copied.at > removed.at {
+			j.confidence, j.why = Medium, "another address removed the file"
+		}
+	case copied != nil:
+		j.cause, j.by, j.confidence, j.why = TakenByOther, copied.addr, Medium, "another collector copied the file, and then the main manager did not find it; no line tells the removal"
+	case ingested != nil:
+		j.cause, j.by, j.confidence, j.why = TakenByOther, ingested.addr, High, "another manager ingested the file"
+	case nobody != nil:
+		j.cause, j.confidence, j.why = UnknownCause, Low, "somebody handled the file whose login no line tells"
+	default:
+		return judgement{}, false
+	}
+	return j, true
+}
+
+// absence looks at what follows from nobody having handled the file.
+func (d *Doctor) absence(m *manager, w *lost, g *gatewayLog) judgement {
+	j := judgement{cause: UnknownCause, confidence: Low}
+	if len(g.alive) == 0 {
+		j.why = "there is no cli_logs of this gateway"
+		return j
+	}
+	usual := int64(w.win.len)
+	end := w.win.to()
+	after, _ := slices.BinarySearchFunc(g.alive, end, func(s stretch, t int64) int { return cmp.Compare(s.to, t) })
+	if after == len(g.alive) {
+		j.why = "the cli_logs of the gateway end before the window does"
+		return j
+	}
+	// The silence of the gateway's log that the window's end lies in.
+	hush := stretch{g.alive[after].from, g.alive[after].from}
+	if after > 0 {
+		hush.from = g.alive[after-1].to
+	}
+	if g.alive[after].from <= end {
+		hush = stretch{end, end} // there is none
+	}
+	if after == 0 && hush.to > end {
+		j.why = "the cli_logs of the gateway begin after the window ended"
+		return j
+	}
+	if long := hush.to - hush.from; long > d.pace(g)+usual/2 {
+		for _, t := range m.took[w.host].between(hush.from-usual, hush.to) {
+			if t.to() > hush.from && t.to() < hush.to {
+				j.why = "the cli_logs of the gateway have no lines of that time, although it was at work"
+				return j
+			}
+		}
+		j.cause, j.confidence, j.silence = NeverProduced, Medium, hush
+		j.why = "nobody came to the gateway at that time, and no window of that time is known: it was down"
+		return j
+	}
+	for i := range g.acts {
+		a := &g.acts[i]
+		if a.at > end+1 && a.what == list && a.addr == m.addr && a.at-end <= near*usual {
+			j.cause, j.confidence, j.evidence = NeverProduced, Medium, []act{*a}
+			j.why = "the main manager listed the directory after the window had closed, and nobody ever copied or removed such a file"
+			return j
+		}
+	}
+	j.why = "the cli_logs of the gateway say nothing of this file"
+	return j
+}
+
+// pace is the longest silence, in seconds, that is usual in a gateway's log:
+// those who come do so again and again.
+func (d *Doctor) pace(g *gatewayLog) int64 {
+	if len(g.alive) < 3 {
+		return 180
+	}
+	gaps := make([]int64, 0, len(g.alive)-1)
+	for i := 1; i < len(g.alive); i++ {
+		gaps = append(gaps, g.alive[i].from-g.alive[i-1].to)
+	}
+	slices.Sort(gaps)
+	return gaps[len(gaps)*9/10]
+}

@@ -1,0 +1,167 @@
+package doctor
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// finding tells a missing window.
+func (d *Doctor) finding(m *manager, w *lost, j *judgement, g *gatewayLog) Finding {
+	f := Finding{
+		Kind: MissingWindow, Gateway: d.names.texts[w.host], Window: w.win.name(w.zip), Reckoned: !w.named,
+		From: utc(int64(w.win.from)), To: utc(w.win.to()),
+		Cause: j.cause, By: d.names.texts[j.by], Confidence: j.confidence, Verdict: j.why, Evidence: []Evidence{},
+	}
+	f.Race, f.Evidence = d.race(m, w, j, g)
+	if j.cause == TakenByOther {
+		f.Lost = d.whyLost(m, w, j, g)
+	}
+	f.Disproof, f.Remedy = advice(&f, d.names.texts[m.addr])
+	return f
+}
+
+// race tells what happened around a window, and the lines that say so.
+func (d *Doctor) race(m *manager, w *lost, j *judgement, g *gatewayLog) ([]Step, []Evidence) {
+	end := w.win.to()
+	var acts []act
+	acts = append(acts, w.acts...)
+	if j.cause == TakenByOther || j.cause == TransferFailed {
+		acts = append(acts, around(g, end, w.acts)...)
+	}
+	acts = append(acts, j.evidence...)
+	slices.SortStableFunc(acts, func(a, b act) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.file, b.file), cmp.Compare(a.record, b.record))
+	})
+	acts = slices.CompactFunc(acts, func(a, b act) bool { return a.file == b.file && a.record == b.record })
+	steps := []Step{{Time: utc(end), Actor: d.names.texts[w.host], Did: "closed"}}
+	var lines []Evidence
+	for _, a := range acts {
+		did, ok := didWords[a.what]
+		if !ok {
+			continue
+		}
+		actor := d.names.texts[a.addr]
+		if actor == "" {
+			actor = "somebody"
+		}
+		steps = append(steps, Step{Time: utc(a.at), Actor: actor, Main: a.addr == m.addr && a.addr != 0, Did: did, After: a.at - end})
+		r := d.files[a.file].records.at(a.record)
+		lines = append(lines, Evidence{File: d.files[a.file].Name, Line: int64(r.line), Time: utc(a.at), offset: r.offset(), index: a.file})
+	}
+	if lines == nil {
+		lines = []Evidence{}
+	}
+	slices.SortStableFunc(steps, func(a, b Step) int { return a.Time.Compare(b.Time) })
+	return steps, lines
+}
+
+var didWords = map[what]string{list: "listed", scp: "copied", remove: "removed", ingest: "ingested", pull: "copied"}
+
+// around are the listings that matter to a race: of each address the last one
+// before the file was removed and the first one after.
+func around(g *gatewayLog, end int64, acts []act) []act {
+	if g == nil {
+		return nil
+	}
+	gone := end
+	for _, a := range acts {
+		if a.what == remove || a.what == scp {
+			gone = max(gone, a.at)
+		}
+	}
+	before, after := make(map[uint16]act), make(map[uint16]act)
+	for _, a := range g.acts {
+		if a.what != list {
+			continue
+		}
+		if a.at <= gone {
+			before[a.addr] = a
+		} else if _, ok := after[a.addr]; !ok {
+			after[a.addr] = a
+		}
+	}
+	var out []act
+	for _, addr := range sortedKeys(before) {
+		out = append(out, before[addr])
+	}
+	for _, addr := range sortedKeys(after) {
+		out = append(out, after[addr])
+	}
+	return out
+}
+
+// whyLost tells why the main manager came off second.
+func (d *Doctor) whyLost(m *manager, w *lost, j *judgement, g *gatewayLog) string {
+	if m.addr == 0 || g == nil {
+		return ""
+	}
+	end := w.win.to()
+	gone := int64(0)
+	for _, a := range w.acts {
+		if a.addr == j.by && (a.what == remove || a.what == scp) {
+			gone = max(gone, a.at)
+		}
+	}
+	if gone == 0 {
+		return ""
+	}
+	var last, next int64
+	var gaps []int64
+	for _, a := range g.acts {
+		if a.what != list || a.addr != m.addr {
+			continue
+		}
+		if a.at <= gone {
+			if last != 0 {
+				gaps = append(gaps, a.at-last)
+			}
+			last = a.at
+		} else if next == 0 {
+			next = a.at
+		}
+	}
+	switch {
+	case last == 0 && next == 0:
+		return "the main manager was not seen at the gateway at that time"
+	case last == 0 || end-last > 2*near*60 || end-last > 3*int64(w.win.len):
+		return "the main manager was away" + nextWords(next, gone)
+	case last >= end:
+		return fmt.Sprintf("the main manager saw the file %s after the window closed, and had not copied it when it was removed %s later", seconds(last-end), seconds(gone-last))
+	case end-last <= 30:
+		return fmt.Sprintf("the main manager looked %s too early", seconds(end-last)) + nextWords(next, gone)
+	}
+	return fmt.Sprintf("the main manager polls too rarely: it had looked %s before the window closed", seconds(end-last)) + nextWords(next, gone)
+}
+
+func nextWords(next, gone int64) string {
+	if next == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", and again %s after the file was gone", seconds(next-gone))
+}
+
+// seconds writes a span of time.
+func seconds(n int64) string { return (time.Duration(n) * time.Second).String() }
+
+// advice tells what would disprove a finding and what to do about it.
+func advice(f *Finding, main string) (disproof, remedy string) {
+	if main == "" {
+		main = "the main manager"
+	}
+	again := "On the next day's logs `waybill doctor` finds nothing more of this cause."
+	switch f.Cause {
+	case TakenByOther:
+		return "A line in the main manager's trackerd_logs that moves " + f.Window + ", in a file that was not given here; or that " + f.By + " is the main manager itself, under another address.",
+			"Let one manager collect: on " + f.By + " remove the gateway " + f.Gateway + " or disable its centralized tracking, or take " + f.By + " out of service. Check before that nobody searches on " + f.By + ": it has the data of these windows. " + again
+	case TransferFailed:
+		return "A line in the main manager's trackerd_logs that moves " + f.Window + ", in a file that was not given here.",
+			"Look on " + main + " for the file below its log and incoming_queue directories and for errors at that time in its smad_logs and trackerd_logs: full disk, restart, a file that could not be read. " + again
+	case NeverProduced:
+		return "A line of the gateway's cli_logs that copies or removes " + f.Window + ", or a mail log of the gateway with lines of that time.",
+			"Nothing brings this window back: no file of it was written. Look in the gateway's system logs why it, or its qlogd, was down. " + again
+	}
+	return "Nothing was concluded.",
+		"Give the gateway's cli_logs of " + f.From.Format("2006-01-02 15:04") + " to " + f.To.Add(time.Hour).Format("15:04") + " UTC, too: they tell who listed, copied and removed the file."
+}

@@ -1,0 +1,273 @@
+package doctor
+
+import (
+	"cmp"
+	"slices"
+)
+
+// hole is a time between two windows that the main manager ingested of a
+// gateway, long enough for at least one more.
+type hole struct {
+	host     uint16
+	from, to int64
+	known    spans // windows in it that some line names
+	dark     bool  // no log speaks of the main manager in it: see uncovered
+}
+
+// lost is a window that the main manager never ingested.
+type lost struct {
+	host  uint16
+	win   span
+	named bool // a line names it; else the window is reckoned from those beside it
+	zip   bool
+	dim   bool // the logs of the main manager may end before it would have been ingested
+
+	acts []act // what logs say of its file
+}
+
+// dark is a time of a gateway that no log covers.
+type dark struct {
+	host     uint16
+	from, to int64
+	reason   string
+}
+
+// tolerance is how far windows may drift apart or overlap, as a part of their
+// length: less than half a window is no window.
+func windowsIn(length, usual int64) int64 { return (length + usual/2) / usual }
+
+// maxDark is the number of windows without a line from or about the main
+// manager beyond which nothing follows from a hole.
+const maxDark = 10
+
+// maxLost bounds the windows of one hole that are told one by one.
+const maxLost = 100_000
+
+// holes finds what lies between the windows that the main manager ingested, and
+// what lines say of the windows there.
+func (d *Doctor) holes(m *manager) []hole {
+	var out []hole
+	for _, g := range sortedKeys(m.took) {
+		s := m.took[g]
+		usual := s.usual()
+		end := int64(0)
+		for i, w := range s {
+			if i > 0 && windowsIn(int64(w.from)-end, usual) >= 1 {
+				out = append(out, hole{host: g, from: end, to: int64(w.from)})
+			}
+			end = max(end, w.to())
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	for _, f := range d.files {
+		for _, r := range f.records.all {
+			if r.from == 0 {
+				continue
+			}
+			w := r.win()
+			if r.host != 0 {
+				if h := holeOf(out, r.host, w); h != nil {
+					h.known = append(h.known, w)
+				}
+				continue
+			}
+			if r.what != named {
+				continue
+			}
+			var only *hole // a listing does not say whose it is; names rarely coincide
+			for _, g := range sortedKeys(m.took) {
+				if h := holeOf(out, g, w); h != nil {
+					if only != nil {
+						only = nil
+						break
+					}
+					only = h
+				}
+			}
+			if only != nil {
+				only.known = append(only.known, w)
+			}
+		}
+	}
+	for i := range out {
+		out[i].known = out[i].known.tidy()
+	}
+	return out
+}
+
+// holeOf returns the hole of a gateway that a window lies in.
+func holeOf(holes []hole, host uint16, w span) *hole {
+	mid := int64(w.from) + int64(w.len)/2
+	i, _ := slices.BinarySearchFunc(holes, hole{host: host, to: mid}, func(h, want hole) int {
+		return cmp.Or(cmp.Compare(h.host, want.host), cmp.Compare(h.to, want.to))
+	})
+	if i < len(holes) && holes[i].host == host && holes[i].from <= mid && mid < holes[i].to {
+		return &holes[i]
+	}
+	return nil
+}
+
+// windows are those of a hole: the ones that lines name, and between them as
+// many as there is room for.
+func (h *hole) windows(usual int64) []lost {
+	var out []lost
+	at := h.from
+	fill := func(to int64) {
+		n := windowsIn(to-at, usual)
+		for k := int64(0); k < n && len(out) < maxLost; k++ {
+			end := at + (to-at)/(n-k)
+			if n-k == 1 {
+				end = to
+			}
+			out = append(out, lost{host: h.host, win: span{uint32(at), uint32(end - at)}, zip: true})
+			at = end
+		}
+	}
+	for _, w := range h.known {
+		if int64(w.from) < at-usual/2 {
+			continue // overlaps the one before
+		}
+		fill(int64(w.from))
+		out = append(out, lost{host: h.host, win: w, named: true, zip: true})
+		at = w.to()
+	}
+	fill(h.to)
+	return out
+}
+
+// heardOf are the times at which some log has a line from or about the main
+// manager, in UTC.
+func (d *Doctor) heardOf(m *manager) stretches {
+	var out stretches
+	for _, i := range m.files {
+		f := d.files[i]
+		for _, s := range f.alive {
+			out = append(out, stretch{s.from - f.offsetAt(s.from), s.to - f.offsetAt(s.to)})
+		}
+	}
+	if m.addr == 0 {
+		return out
+	}
+	for _, f := range d.files {
+		var run stretch
+		for i, r := range f.records.all {
+			if r.addr != m.addr {
+				continue
+			}
+			at := f.utc(i, r.at)
+			if run.to != 0 && at >= run.from && at-run.to <= quiet {
+				run.to = max(run.to, at)
+				continue
+			}
+			if run.to != 0 {
+				out = append(out, run)
+			}
+			run = stretch{at, at}
+		}
+		if run.to != 0 {
+			out = append(out, run)
+		}
+	}
+	return out
+}
+
+// tell divides the windows of all holes into those that are missing and times
+// that no log covers.
+func (d *Doctor) tell(m *manager) (missing []lost, uncovered []dark) {
+	heard := d.heardOf(m)
+	waits := d.waits(m)
+	for _, h := range d.holes(m) {
+		usual := m.took[h.host].usual()
+		known := slices.Clone(heard).joined(maxDark * usual)
+		for _, w := range h.windows(usual) {
+			s, ok := known.around(w.win.to())
+			if !ok {
+				uncovered = darken(uncovered, h.host, w.win, unheard)
+				continue
+			}
+			w.dim = s.to < w.win.to()+waits[h.host]
+			missing = append(missing, w)
+		}
+	}
+	return missing, append(uncovered, d.outside(m)...)
+}
+
+const unheard = "no log has a line from or about the main manager"
+
+// darken adds a window to the times that no log covers.
+func darken(to []dark, host uint16, w span, reason string) []dark {
+	if n := len(to); n > 0 && to[n-1].host == host && to[n-1].reason == reason && to[n-1].to == int64(w.from) {
+		to[n-1].to = w.to()
+		return to
+	}
+	return append(to, dark{host, int64(w.from), w.to(), reason})
+}
+
+// waits tells how long files of each gateway wait for their ingestion, in
+// seconds: all but the slowest hundredth.
+func (d *Doctor) waits(m *manager) map[uint16]int64 {
+	const most = 10_000 // of a gateway are enough
+	lags := make(map[uint16][]int64)
+	for _, i := range m.files {
+		f := d.files[i]
+		for k, r := range f.records.all {
+			if (r.what == ingest || r.what == pull) && len(lags[r.host]) < most {
+				lags[r.host] = append(lags[r.host], f.utc(k, r.at)-r.win().to())
+			}
+		}
+	}
+	out := make(map[uint16]int64)
+	for g, l := range lags {
+		slices.Sort(l)
+		out[g] = max(0, l[(len(l)-1)*99/100])
+	}
+	return out
+}
+
+// outside are the times of windows that lines name and that lie in front of the
+// first window that the main manager ingested of a gateway, or behind the last.
+func (d *Doctor) outside(m *manager) []dark {
+	type ends struct{ first, last int64 }
+	early, late := make(map[uint16]ends), make(map[uint16]ends)
+	grow := func(to map[uint16]ends, g uint16, w span) {
+		e, ok := to[g]
+		if !ok {
+			e = ends{int64(w.from), w.to()}
+		}
+		to[g] = ends{min(e.first, int64(w.from)), max(e.last, w.to())}
+	}
+	for _, f := range d.files {
+		for _, r := range f.records.all {
+			if r.from == 0 || r.host == 0 {
+				continue
+			}
+			w := r.win()
+			s := m.took[r.host]
+			switch {
+			case len(s) == 0:
+				grow(early, r.host, w)
+			case int64(w.from) < int64(s[0].from):
+				grow(early, r.host, w)
+			case w.to() > s[len(s)-1].to() && int64(w.from) >= int64(s[len(s)-1].from):
+				grow(late, r.host, w)
+			}
+		}
+	}
+	var out []dark
+	for _, g := range sortedKeys(early) {
+		e := early[g]
+		s := m.took[g]
+		if len(s) == 0 {
+			out = append(out, dark{g, e.first, e.last, "the main manager's logs have nothing of this gateway"})
+			continue
+		}
+		out = append(out, dark{g, e.first, int64(s[0].from), "before the first window that the main manager ingested"})
+	}
+	for _, g := range sortedKeys(late) {
+		s := m.took[g]
+		out = append(out, dark{g, s[len(s)-1].to(), late[g].last, "behind the last window that the main manager ingested"})
+	}
+	return out
+}

@@ -1,0 +1,213 @@
+package doctor
+
+import (
+	"context"
+	"strings"
+
+	"waybill/internal/source"
+)
+
+// Form is what a file turned out to be.
+type Form string
+
+// Forms of files. A file may have lines of several; it is what most of them are.
+const (
+	Trackerd     Form = "trackerd_logs"
+	Smad         Form = "smad_logs"
+	CLI          Form = "cli_logs"
+	Listing      Form = "listing"      // of tracking files
+	Availability Form = "availability" // a saved page
+	Unknown      Form = ""
+)
+
+// File is what was read of a file.
+type File struct {
+	Name  string `json:"file"`
+	Form  Form   `json:"form"` // "" is none of the known
+	Lines int64  `json:"lines"`
+	// Used lines told something, Other ones have a stamp and are about something
+	// else, Bad ones have no stamp or were cut.
+	Used  int64 `json:"used"`
+	Other int64 `json:"other"`
+	Bad   int64 `json:"bad"`
+	// Error says why reading ended early, "" when it did not.
+	Error string `json:"error,omitempty"`
+}
+
+// logFile is a file with what matters of it.
+type logFile struct {
+	File
+	records records
+	alive   []stretch // local times at which the file has lines, of a manager's logs
+	count   [named + 1]int64
+	first   int64 // local seconds of the first and the last stamp, 0 without
+	last    int64
+	shifts  []shift // see zones
+	manager int     // whose log it is, index into Doctor.managers; -1 is nobody's
+}
+
+// stretch is a time without a silence.
+type stretch struct{ from, to int64 }
+
+// quiet is the silence, in seconds, that ends a stretch of a manager's log.
+const quiet = 300
+
+func (f *logFile) heard(at int64) {
+	if n := len(f.alive); n > 0 && at >= f.alive[n-1].from-quiet && at <= f.alive[n-1].to+quiet {
+		f.alive[n-1].from = min(f.alive[n-1].from, at)
+		f.alive[n-1].to = max(f.alive[n-1].to, at)
+		return
+	}
+	f.alive = append(f.alive, stretch{at, at})
+}
+
+// Doctor reads files and finds out. It is not safe for concurrent use.
+type Doctor struct {
+	o     Options
+	names *names
+	files []*logFile
+	pages []page // rows of availability pages
+
+	stamps stamper
+	namer  namer
+
+	// Made by Report.
+	managers []manager
+}
+
+// New returns a Doctor that has read nothing.
+func New(o Options) *Doctor { return &Doctor{o: o, names: newNames()} }
+
+// login is a session that is open.
+type session struct{ host, addr uint16 }
+
+// maxSessions bounds the sessions of a file that are open at a time: one whose
+// end was lost is forgotten.
+const maxSessions = 100_000
+
+// Read reads a file to its end. What is wrong with the file is in the report;
+// an error ends the whole examination.
+func (d *Doctor) Read(ctx context.Context, name string, in *source.File) error {
+	f := &logFile{File: File{Name: name}, manager: -1}
+	d.files = append(d.files, f)
+	sessions := make(map[string]session)
+	var pageText pageReader
+	lines := in.Lines()
+	for n := 0; ; n++ {
+		if n&0xfff == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		l, ok := lines.Next()
+		if !ok {
+			break
+		}
+		f.Lines++
+		at, rest, ok := d.stamps.read(l.Text)
+		if !ok {
+			d.bare(f, &pageText, l)
+			continue
+		}
+		fact, ok := d.namer.factOf(rest)
+		if !ok {
+			f.Bad++
+			continue
+		}
+		f.clock(at)
+		if fact.what == noise {
+			f.Other++
+			continue
+		}
+		f.Used++
+		d.take(f, sessions, at, &fact, l)
+	}
+	if err := lines.Err(); err != nil {
+		f.Error = err.Error()
+	}
+	d.pages = append(d.pages, pageText.rows(name)...)
+	f.Form = f.form(len(pageText.found) > 0)
+	if f.Form == CLI {
+		f.alive = nil // of which who is there is asked, not when
+	}
+	return nil
+}
+
+// clock notes that the file has a line of this time.
+func (f *logFile) clock(at int64) {
+	if f.first == 0 {
+		f.first = at
+	}
+	f.last = at
+	f.heard(at)
+}
+
+// take keeps what a line says.
+func (d *Doctor) take(f *logFile, sessions map[string]session, at int64, fact *fact, l source.Line) {
+	f.count[fact.what]++
+	r := record{at: uint32(at), from: fact.win.from, len: uint16(fact.win.len), line: uint32(l.Number),
+		offLow: uint32(l.Offset), offTop: uint8(l.Offset >> 32), what: fact.what}
+	switch fact.what {
+	case login:
+		s := session{d.names.of(fact.gateway), d.names.of(fact.address)}
+		if len(sessions) >= maxSessions {
+			clear(sessions)
+		}
+		sessions[strings.Clone(fact.pid)] = s
+		r.host, r.addr = s.host, s.addr
+	case logout:
+		delete(sessions, fact.pid)
+		return
+	case list, scp, remove, command:
+		s := sessions[fact.pid] // without a login in the file: nobody knows
+		r.host, r.addr = s.host, s.addr
+	default:
+		r.host = d.names.of(fact.gateway)
+	}
+	f.records.add(r)
+}
+
+// bare takes a line without a stamp: of a listing or of a saved page, or noise.
+func (d *Doctor) bare(f *logFile, p *pageReader, l source.Line) {
+	text := strings.TrimSpace(l.Text)
+	if text == "" {
+		f.Other++
+		return
+	}
+	if i := strings.LastIndex(text, namePrefix); i >= 0 {
+		if win, _, ok := d.namer.spanOf(strings.TrimRight(text[i:], "*@/=|")); ok {
+			f.Used++
+			f.count[named]++
+			f.records.add(record{from: win.from, len: uint16(win.len), line: uint32(l.Number),
+				offLow: uint32(l.Offset), offTop: uint8(l.Offset >> 32), what: named})
+			return
+		}
+	}
+	if p.line(text, l.Number) {
+		f.Used++
+		return
+	}
+	f.Bad++
+}
+
+// form is what most of a file's lines are.
+func (f *logFile) form(page bool) Form {
+	forms := []struct {
+		form Form
+		n    int64
+	}{
+		{Trackerd, f.count[ingest]}, {Smad, f.count[pull]}, {Listing, f.count[named]},
+		{CLI, f.count[login] + f.count[list] + f.count[scp] + f.count[remove] + f.count[command]},
+	}
+	best := forms[0]
+	for _, g := range forms[1:] {
+		if g.n > best.n {
+			best = g
+		}
+	}
+	switch {
+	case best.n > 0:
+		return best.form
+	case page:
+		return Availability
+	}
+	return Unknown
+}

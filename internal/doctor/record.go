@@ -1,0 +1,79 @@
+package doctor
+
+// record is a line that matters, in 24 bytes: a gigabyte of log has millions.
+type record struct {
+	at     uint32 // stamp, local time as if it were UTC
+	from   uint32 // window, 0 is none
+	line   uint32 // number of the line, from 1
+	offLow uint32 // byte offset of the line in the uncompressed content
+	len    uint16 // of the window, in seconds
+	host   uint16 // gateway, index into names
+	addr   uint16 // who logged in, index into names; 0 is unknown
+	offTop uint8
+	what   what
+}
+
+func (r *record) win() span     { return span{r.from, uint32(r.len)} }
+func (r *record) offset() int64 { return int64(r.offTop)<<32 | int64(r.offLow) }
+
+// records are those of one file, in its order, in pieces: what grows by copying
+// needs its memory twice.
+type records struct {
+	pieces [][]record
+	n      int
+}
+
+const pieceLen = 1 << 14
+
+func (rs *records) add(r record) {
+	if rs.n%pieceLen == 0 {
+		size := pieceLen
+		if rs.n == 0 {
+			size = 64 // most files are small
+		}
+		rs.pieces = append(rs.pieces, make([]record, 0, size))
+	}
+	last := &rs.pieces[len(rs.pieces)-1]
+	*last = append(*last, r)
+	rs.n++
+}
+
+func (rs *records) at(i int) *record { return &rs.pieces[i/pieceLen][i%pieceLen] }
+
+// all yields the records in their order.
+func (rs *records) all(yield func(i int, r *record) bool) {
+	for p := range rs.pieces {
+		for i := range rs.pieces[p] {
+			if !yield(p*pieceLen+i, &rs.pieces[p][i]) {
+				return
+			}
+		}
+	}
+}
+
+// names numbers texts that come again and again.
+type names struct {
+	byText map[string]uint16
+	texts  []string
+}
+
+func newNames() *names { return &names{byText: map[string]uint16{"": 0}, texts: []string{""}} }
+
+// maxNames bounds the gateways and addresses: logs of more are no logs of one
+// site.
+const maxNames = 60_000
+
+// of numbers a text; 0 when there are too many, or it is too long.
+func (n *names) of(s string) uint16 {
+	if i, ok := n.byText[s]; ok {
+		return i
+	}
+	if len(n.texts) >= maxNames || len(s) > 200 {
+		return 0
+	}
+	s = string([]byte(s))
+	i := uint16(len(n.texts))
+	n.byText[s] = i
+	n.texts = append(n.texts, s)
+	return i
+}

@@ -1,0 +1,363 @@
+package doctor
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Options tell what logs leave out.
+type Options struct {
+	// Zone is that of the logs' stamps; nil infers it from the names of tracking
+	// files.
+	Zone *time.Location
+	// Main is the address of the main manager; "" finds it.
+	Main string
+}
+
+// Report is what was found out.
+type Report struct {
+	Managers []Manager `json:"managers"`
+	Findings []Finding `json:"findings"`
+	// Uncovered are times of which no log tells whether windows are missing.
+	Uncovered []Uncovered `json:"uncovered"`
+	// Zone is that of the main manager's logs at the first finding; absent when no
+	// line tells it.
+	Zone  *Zone   `json:"zone,omitempty"`
+	Zones []Shift `json:"zones"`
+	// Pages compares the rows of saved availability pages with the findings.
+	Pages []PageRow `json:"pages,omitempty"`
+	Files []File    `json:"files"`
+}
+
+// Manager is an address that collects tracking files.
+type Manager struct {
+	Address string   `json:"address,omitempty"` // absent when no line tells it
+	Main    bool     `json:"main"`
+	Took    int      `json:"windows"` // that it ingested, copied or removed
+	Files   []string `json:"files,omitempty"`
+}
+
+// Kind is what a finding is.
+type Kind string
+
+// MissingWindow is a window that the main manager never ingested.
+const MissingWindow Kind = "missing_window"
+
+// Finding is something that is wrong.
+type Finding struct {
+	Kind    Kind   `json:"kind"`
+	Gateway string `json:"gateway"`
+	// Window is the name of the tracking file. Reckoned says that no line names it:
+	// it follows from the names beside it and may be off by seconds.
+	Window   string    `json:"window"`
+	Reckoned bool      `json:"reckoned,omitempty"`
+	From     time.Time `json:"from"`
+	To       time.Time `json:"to"`
+
+	Cause      Cause      `json:"cause"`
+	By         string     `json:"by,omitempty"` // who took it
+	Confidence Confidence `json:"confidence"`
+	Verdict    string     `json:"verdict"`  // the cause in a sentence
+	Disproof   string     `json:"disproof"` // what would show that it is wrong
+	Remedy     string     `json:"remedy"`
+
+	Evidence []Evidence `json:"evidence"`
+	// Race is what each actor did around the window, in order of time; Lost says
+	// why the main manager came off second.
+	Race []Step `json:"race"`
+	Lost string `json:"lost,omitempty"`
+
+	group int // findings of equal cause
+}
+
+// Evidence is a line of a log.
+type Evidence struct {
+	File string    `json:"file"`
+	Line int64     `json:"line"`
+	Time time.Time `json:"time"` // in UTC
+	Text string    `json:"text,omitempty"`
+
+	offset int64
+	index  int // of the file
+}
+
+// Step is something that happened around a window.
+type Step struct {
+	Time time.Time `json:"time"`
+	// Actor is an address, or the gateway.
+	Actor string `json:"actor"`
+	Main  bool   `json:"main,omitempty"`
+	Did   string `json:"did"` // closed, listed, copied, removed, ingested, next_listed
+	// After is the time since the window closed, in seconds.
+	After int64 `json:"after"`
+}
+
+// Uncovered is a time of a gateway that no log covers.
+type Uncovered struct {
+	Gateway string    `json:"gateway"`
+	From    time.Time `json:"from"`
+	To      time.Time `json:"to"`
+	Reason  string    `json:"reason"`
+}
+
+// Zone is a zone's offset from UTC.
+type Zone struct {
+	Offset string `json:"offset"` // "+01:00"
+	Source string `json:"source"` // given or inferred
+}
+
+// Shift is the zone of a file's stamps from a time on.
+type Shift struct {
+	File   string    `json:"file"`
+	From   time.Time `json:"from"`
+	Offset string    `json:"offset"`
+	Source string    `json:"source"`
+}
+
+// PageRow is an interval that an availability page calls missing.
+type PageRow struct {
+	File    string    `json:"file"`
+	Line    int64     `json:"line"`
+	Gateway string    `json:"gateway"`
+	From    time.Time `json:"from"` // whole minutes
+	To      time.Time `json:"to"`
+	// Window is the missing window that the row means; absent when none does.
+	Window string `json:"window,omitempty"`
+}
+
+func utc(seconds int64) time.Time { return time.Unix(seconds, 0).UTC() }
+
+// Report finds out what the files tell. Read no more after it.
+func (d *Doctor) Report() *Report {
+	d.times()
+	d.places()
+	who := d.visitors()
+	d.sortOut(who)
+	r := &Report{Managers: []Manager{}, Findings: []Finding{}, Uncovered: []Uncovered{}, Zones: []Shift{}, Files: []File{}}
+	if len(d.managers) > 0 {
+		d.findings(r, &d.managers[0])
+	}
+	d.listManagers(r, who)
+	d.listZones(r)
+	d.pageRows(r)
+	for _, f := range d.files {
+		r.Files = append(r.Files, f.File)
+	}
+	return r
+}
+
+// times finds the zones of all files.
+func (d *Doctor) times() {
+	for _, f := range d.files {
+		if d.o.Zone != nil {
+			f.given(d.o.Zone)
+		} else {
+			f.zones()
+		}
+	}
+	if d.o.Zone != nil {
+		return
+	}
+	for _, f := range d.files { // what names no window has the zone of its like
+		if len(f.shifts) > 0 || f.last == 0 {
+			continue
+		}
+		var from *logFile
+		best := -1
+		for _, o := range d.files {
+			if len(o.shifts) == 0 || !o.shifts[0].known {
+				continue
+			}
+			like := 0
+			if o.Form == f.Form {
+				like = 1
+			}
+			if like > best {
+				best, from = like, o
+			}
+		}
+		if from != nil {
+			f.borrow(from)
+		}
+	}
+}
+
+// borrow takes over the zones of another file for the times of this one.
+func (f *logFile) borrow(o *logFile) {
+	for i, r := range f.records.all {
+		if r.at == 0 {
+			continue
+		}
+		off := o.offsetAt(int64(r.at))
+		if n := len(f.shifts); n == 0 || f.shifts[n-1].offset != off {
+			f.shifts = append(f.shifts, shift{record: i, offset: off, at: int64(r.at)})
+		}
+	}
+	if len(f.shifts) == 0 {
+		f.shifts = []shift{{offset: o.offsetAt(f.first), at: f.first}}
+	}
+}
+
+// places finds the gateways of lines that do not name one: a session whose login
+// is not in the file was on the gateway whose log it is.
+func (d *Doctor) places() {
+	for _, f := range d.files {
+		n := make(map[uint16]int)
+		for _, r := range f.records.all {
+			if r.what == login {
+				n[r.host]++
+			}
+		}
+		var host uint16
+		for _, h := range sortedKeys(n) {
+			if n[h] > n[host] {
+				host = h
+			}
+		}
+		if host == 0 {
+			continue
+		}
+		for _, r := range f.records.all {
+			if r.host == 0 && r.what >= login && r.what < named {
+				r.host = host
+			}
+		}
+	}
+}
+
+func (d *Doctor) findings(r *Report, m *manager) {
+	missing, uncovered := d.tell(m)
+	slices.SortFunc(missing, func(a, b lost) int {
+		return cmp.Or(cmp.Compare(a.host, b.host), bySpan(a.win, b.win))
+	})
+	logs := d.watch(m, missing)
+	for i := range missing {
+		w := &missing[i]
+		j := d.judge(m, w, logs[w.host])
+		if w.dim && j.cause != TakenByOther {
+			uncovered = darken(uncovered, w.host, w.win, "the logs of the main manager may end before this window was ingested")
+			continue
+		}
+		r.Findings = append(r.Findings, d.finding(m, w, &j, logs[w.host]))
+	}
+	d.rank(r)
+	slices.SortStableFunc(uncovered, func(a, b dark) int { return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.from, b.from)) })
+	for _, u := range uncovered {
+		r.Uncovered = append(r.Uncovered, Uncovered{d.names.texts[u.host], utc(u.from), utc(u.to), u.reason})
+	}
+}
+
+// rank puts the cause first that cost the most windows.
+func (d *Doctor) rank(r *Report) {
+	type cause struct {
+		cause Cause
+		by    string
+	}
+	n := make(map[cause]int)
+	for _, f := range r.Findings {
+		n[cause{f.Cause, f.By}]++
+	}
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+		ca, cb := cause{a.Cause, a.By}, cause{b.Cause, b.By}
+		return cmp.Or(cmp.Compare(n[cb], n[ca]), cmp.Compare(ca.cause, cb.cause), cmp.Compare(ca.by, cb.by),
+			cmp.Compare(a.Gateway, b.Gateway), a.From.Compare(b.From))
+	})
+	seen := make(map[cause]int)
+	for i := range r.Findings {
+		c := cause{r.Findings[i].Cause, r.Findings[i].By}
+		if _, ok := seen[c]; !ok {
+			seen[c] = len(seen)
+		}
+		r.Findings[i].group = seen[c]
+	}
+}
+
+func (d *Doctor) listManagers(r *Report, who map[uint16]*visitor) {
+	told := make(map[uint16]bool)
+	for i, m := range d.managers {
+		out := Manager{Address: d.names.texts[m.addr], Main: i == 0, Took: m.total}
+		for _, f := range m.files {
+			out.Files = append(out.Files, d.files[f].Name)
+		}
+		if m.total == 0 && who[m.addr] != nil {
+			out.Took = who[m.addr].windows()
+		}
+		told[m.addr] = true
+		r.Managers = append(r.Managers, out)
+	}
+	for _, a := range sortedKeys(who) {
+		if !told[a] && (who[a].handled > 0 || who[a].listed > 0) {
+			r.Managers = append(r.Managers, Manager{Address: d.names.texts[a], Took: who[a].windows()})
+		}
+	}
+}
+
+// windows is the number of windows that a visitor copied or removed.
+func (v *visitor) windows() (n int) {
+	for _, s := range v.took {
+		n += len(s)
+	}
+	return n
+}
+
+func (d *Doctor) listZones(r *Report) {
+	source := "inferred"
+	if d.o.Zone != nil {
+		source = "given"
+	}
+	for _, f := range d.files {
+		for _, s := range f.shifts {
+			r.Zones = append(r.Zones, Shift{f.Name, utc(s.at - s.offset), offsetWords(s.offset), source})
+		}
+	}
+	if len(d.managers) == 0 {
+		return
+	}
+	at := int64(0)
+	if len(r.Findings) > 0 {
+		at = r.Findings[0].From.Unix()
+	}
+	var best *logFile
+	for _, i := range d.managers[0].files {
+		f := d.files[i]
+		if len(f.shifts) == 0 {
+			continue
+		}
+		if best == nil || away(f, at) < away(best, at) {
+			best = f
+		}
+	}
+	if best != nil {
+		off := best.shifts[0].offset
+		for _, s := range best.shifts {
+			if s.at-s.offset <= at {
+				off = s.offset
+			}
+		}
+		r.Zone = &Zone{offsetWords(off), source}
+	}
+}
+
+// away is how far a time lies outside a file.
+func away(f *logFile, at int64) int64 {
+	off := f.shifts[0].offset
+	return max(f.first-off-at, at-(f.last-off), 0)
+}
+
+// pageRows finds the windows that the rows of saved pages mean.
+func (d *Doctor) pageRows(r *Report) {
+	for _, p := range d.pages {
+		if p.whole {
+			continue
+		}
+		row := PageRow{File: p.file, Line: p.line, Gateway: p.gateway, From: utc(p.from), To: utc(p.to)}
+		for _, f := range r.Findings {
+			if f.Gateway == p.gateway && f.From.Truncate(time.Minute).Equal(row.From) && f.To.Truncate(time.Minute).Equal(row.To) {
+				row.Window = f.Window
+				break
+			}
+		}
+		r.Pages = append(r.Pages, row)
+	}
+}

@@ -1,0 +1,196 @@
+package doctor
+
+import (
+	"fmt"
+	"time"
+)
+
+// Logs are in local time and do not say which. Where a line names a tracking
+// file the name does: a file is handled soon after its window has closed, so
+// that the stamp, less the window's end, is the zone's offset and a little.
+
+// shift is the offset of a file's stamps from a record on.
+type shift struct {
+	record int   // index of the first record
+	offset int64 // seconds east of UTC
+	known  bool  // names told it, or somebody did
+	at     int64 // local time of that record
+}
+
+const (
+	hour = 3600
+	// skew is how far a manager's clock may be off the gateway's, together with
+	// what a file waits, before another zone is more likely.
+	skew = 12 * 60
+	// jump is by how much a change of summer time shifts stamps, within jumpSlack
+	// for what files wait.
+	jump      = hour
+	jumpSlack = 20 * 60
+)
+
+// nearest tells the zone whose offset lies near a difference of seconds: whole
+// hours are likelier than half ones, and these than quarters.
+func nearest(d int64) int64 {
+	for _, step := range []int64{hour, hour / 2, hour / 4} {
+		off := floorDiv(d+step/2, step) * step
+		if off2 := d - off; off2 >= -skew && off2 <= skew+3*60 {
+			return off
+		}
+	}
+	return floorDiv(d, hour/4) * (hour / 4)
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b != 0 && (a < 0) != (b < 0) {
+		q--
+	}
+	return q
+}
+
+// timed tells whether a record's stamp lies shortly behind its window's end.
+func (r *record) timed() bool {
+	return r.from != 0 && (r.what == ingest || r.what == pull || r.what == scp || r.what == remove)
+}
+
+// zones finds the offsets of a file's stamps.
+func (f *logFile) zones() {
+	type mark struct {
+		record int
+		d      int64 // stamp less the window's end
+		at     int64
+	}
+	var marks []mark
+	var back []int // records before which local time went back
+	var before int64
+	for i, r := range f.records.all {
+		if r.at == 0 {
+			continue
+		}
+		at := int64(r.at)
+		if before != 0 && before-at > jump-jumpSlack && before-at < jump+jumpSlack {
+			back = append(back, i)
+		}
+		before = at
+		if r.timed() {
+			w := r.win()
+			marks = append(marks, mark{i, at - w.to(), at})
+		}
+	}
+	if len(marks) == 0 {
+		return
+	}
+	// low is the least difference from a mark to the next time that clocks went
+	// back: what waited for long is followed by what did not, so that a rise that
+	// lasts is a change of summer time.
+	low := make([]int64, len(marks))
+	next := len(back) - 1
+	for i := len(marks) - 1; i >= 0; i-- {
+		low[i] = marks[i].d
+		if i+1 < len(marks) {
+			for next >= 0 && back[next] > marks[i+1].record {
+				next--
+			}
+			if next < 0 || back[next] <= marks[i].record {
+				low[i] = min(low[i], low[i+1])
+			}
+		}
+	}
+	start := 0
+	add := func(first, end int) {
+		least := marks[first].d
+		for i := first; i < end; i++ {
+			least = min(least, marks[i].d)
+		}
+		at := marks[first].at
+		record := marks[first].record
+		if first == 0 {
+			record = 0
+			at = f.first
+		}
+		off := nearest(least)
+		if n := len(f.shifts); n > 0 && f.shifts[n-1].offset == off {
+			return
+		}
+		f.shifts = append(f.shifts, shift{record: record, offset: off, known: true, at: at})
+	}
+	level := low[0]
+	for i := 1; i < len(marks); i++ {
+		wentBack := false
+		for _, b := range back {
+			wentBack = wentBack || b > marks[i-1].record && b <= marks[i].record
+		}
+		if wentBack || low[i]-level > jump-jumpSlack && low[i]-level < jump+jumpSlack {
+			add(start, i)
+			start, level = i, low[i]
+		}
+	}
+	add(start, len(marks))
+}
+
+// utc is the time of a record.
+func (f *logFile) utc(i int, at uint32) int64 {
+	off := int64(0)
+	for k := range f.shifts {
+		if f.shifts[k].record > i && k > 0 {
+			break
+		}
+		off = f.shifts[k].offset
+	}
+	return int64(at) - off
+}
+
+// offsetAt is the offset that a file's stamps have at a local time.
+func (f *logFile) offsetAt(local int64) int64 {
+	off := int64(0)
+	for k := range f.shifts {
+		if f.shifts[k].at > local && k > 0 {
+			break
+		}
+		off = f.shifts[k].offset
+	}
+	return off
+}
+
+// offsetWords writes an offset as "+01:00".
+func offsetWords(seconds int64) string {
+	sign := '+'
+	if seconds < 0 {
+		sign, seconds = '-', -seconds
+	}
+	return fmt.Sprintf("%c%02d:%02d", sign, seconds/3600, seconds/60%60)
+}
+
+// given finds the offsets of a file's stamps in a zone that somebody named.
+func (f *logFile) given(zone *time.Location) {
+	var before int64
+	for i, r := range f.records.all {
+		if r.at == 0 {
+			continue
+		}
+		t := localIn(int64(r.at), zone, before)
+		_, off := t.Zone()
+		if n := len(f.shifts); n == 0 || f.shifts[n-1].offset != int64(off) {
+			f.shifts = append(f.shifts, shift{record: i, offset: int64(off), known: true, at: int64(r.at)})
+		}
+		before = t.Unix()
+	}
+}
+
+// localIn is the time that a local stamp means. Of the two that an hour which
+// occurs twice has, it is the first that does not lie before what came before.
+func localIn(local int64, zone *time.Location, before int64) time.Time {
+	wall := time.Unix(local, 0).UTC()
+	t := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), 0, zone)
+	if later := t.Add(time.Hour); t.Unix() < before-jumpSlack && sameClock(t, later) {
+		return later
+	}
+	if earlier := t.Add(-time.Hour); earlier.Unix() >= before-jumpSlack && sameClock(t, earlier) {
+		return earlier
+	}
+	return t
+}
+
+func sameClock(a, b time.Time) bool {
+	return a.Hour() == b.Hour() && a.Minute() == b.Minute() && a.Day() == b.Day()
+}
