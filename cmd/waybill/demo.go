@@ -58,6 +58,7 @@ it ends, unless --data names a directory to keep.`,
 }
 
 func (p *program) demo(ctx context.Context, f demoFlags, portGiven bool) (err error) {
+	outlive()
 	if f.fault != noFault {
 		return usage("waybill demo --fault "+noFault, "--fault %s: there is %s", f.fault, noFault)
 	}

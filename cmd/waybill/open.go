@@ -70,6 +70,7 @@ command that brings them to your own machine is printed.`,
 
 func (p *program) open(ctx context.Context, f openFlags, portGiven bool, args []string) (err error) {
 	lean()
+	outlive()
 	if err := f.check(); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -90,7 +91,7 @@ func (p *program) tail(ctx context.Context, f tailFlags, args []string) error {
 	} else {
 		err = t.store(ctx)
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || errors.Is(err, syscall.EPIPE) {
 		return nil // it is how it ends
 	}
 	return err
@@ -126,6 +127,7 @@ func (t *tailing) store(ctx context.Context) error {
 // logs follows logs, of which a store is made that goes with the program.
 func (t *tailing) logs(ctx context.Context, paths []string) (err error) {
 	lean()
+	outlive()
 	c, _, err := t.p.config()
 	if err != nil {
 		return err
@@ -183,7 +185,7 @@ func (t *tailing) watch(ctx context.Context, db *app.Reader, followed <-chan err
 		if err == nil {
 			err = t.print(changes)
 		}
-		if err != nil || ended {
+		if err != nil || ended || unread(t.p.stdout) {
 			return err
 		}
 		select {
