@@ -97,9 +97,10 @@ func (p *program) tail(ctx context.Context, f tailFlags, args []string) error {
 	return err
 }
 
-// isLog tells a log from a word of a query.
+// isLog tells a log from a word of a query. What begins as a path does is one,
+// so that a mistake in it is told.
 func isLog(arg string) bool {
-	if arg == "-" {
+	if arg == "-" || strings.HasPrefix(arg, "/") || strings.HasPrefix(arg, "./") || strings.HasPrefix(arg, "../") {
 		return true
 	}
 	_, err := os.Stat(arg)
@@ -117,6 +118,13 @@ type tailing struct {
 // store watches the store of the data directory.
 func (t *tailing) store(ctx context.Context) error {
 	db, _, err := t.p.openReader(ctx, t.f.data)
+	var f *failure
+	if errors.As(err, &f) && t.f.data == "" {
+		f.fix += ", or to follow a log: waybill tail FILE"
+		if t.query != "" {
+			f.why += "; there is no file " + t.query + " either"
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -132,7 +140,7 @@ func (t *tailing) logs(ctx context.Context, paths []string) (err error) {
 	if err != nil {
 		return err
 	}
-	found, err := t.p.findLogs(ctx, c, &t.f.logFlags, true, paths)
+	found, err := t.p.findLogs(ctx, c, &t.f.logFlags, findOptions{temporary: true, growing: true}, paths)
 	if err != nil {
 		return err
 	}
