@@ -58,8 +58,9 @@ it ends, unless --data names a directory to keep.`,
 }
 
 func (p *program) demo(ctx context.Context, f demoFlags, portGiven bool) (err error) {
+	outlive()
 	if f.fault != noFault {
-		return usage("waybill demo --fault "+noFault, "--fault %s: there is %s", f.fault, noFault)
+		return usage("waybill demo --fault "+noFault, "--fault %s: there is no such fault yet, only %q", f.fault, noFault)
 	}
 	if f.port < 0 || f.port > 65535 || f.port == 0 && portGiven {
 		return usage("waybill demo --port 8025", "--port %d: a number from 1 to 65535", f.port)

@@ -126,7 +126,11 @@ func explain(err error) *failure {
 		}
 		return f
 	case errors.As(err, &hinted):
-		return &failure{what: err.Error(), fix: hinted.Hint()}
+		f := &failure{what: err.Error(), fix: hinted.Hint()}
+		if errors.Is(err, fs.ErrPermission) {
+			f.why = "you are " + whoAmI()
+		}
+		return f
 	case app.DiskFull(err):
 		return &failure{what: err.Error(), why: "the disk is full; what was committed before is kept",
 			fix: "make room and run the same command again"}

@@ -17,6 +17,7 @@ import (
 	"waybill/internal/app"
 	"waybill/internal/config"
 	"waybill/internal/importer"
+	"waybill/internal/maillog"
 	"waybill/internal/safetext"
 	"waybill/internal/track"
 )
@@ -70,6 +71,7 @@ command that brings them to your own machine is printed.`,
 
 func (p *program) open(ctx context.Context, f openFlags, portGiven bool, args []string) (err error) {
 	lean()
+	outlive()
 	if err := f.check(); err != nil {
 		return err
 	}
@@ -86,7 +88,7 @@ func (p *program) open(ctx context.Context, f openFlags, portGiven bool, args []
 	if err != nil {
 		return err
 	}
-	found, err := p.findLogs(ctx, c, &f.logFlags, f.data == "", args)
+	found, err := p.findLogs(ctx, c, &f.logFlags, findOptions{temporary: f.data == "", growing: f.follow}, args)
 	if err != nil {
 		return err
 	}
@@ -108,9 +110,15 @@ func (p *program) open(ctx context.Context, f openFlags, portGiven bool, args []
 	return v.run(ctx)
 }
 
+// findOptions say what logs are found for.
+type findOptions struct {
+	temporary bool // they are only looked at: what is made up of them is forgotten
+	growing   bool // they are followed: an empty one is as good as any
+}
+
 // findLogs finds the logs that are meant and says which could not be looked
 // at. It fails where there is none.
-func (p *program) findLogs(ctx context.Context, c *config.Config, f *logFlags, temporary bool, args []string) (*app.Found, error) {
+func (p *program) findLogs(ctx context.Context, c *config.Config, f *logFlags, o findOptions, args []string) (*app.Found, error) {
 	finder := &app.Finder{Gateway: f.gateway, Year: f.year, Format: f.format, Stdin: p.stdin,
 		Zone: func(gateway string) (*time.Location, error) { return f.zone(c, gateway) }}
 	var found *app.Found
@@ -127,18 +135,31 @@ func (p *program) findLogs(ctx context.Context, c *config.Config, f *logFlags, t
 	for _, e := range found.Errs {
 		printFailure(p.err, explain(e))
 	}
+	if o.growing {
+		found.TakeEmpty()
+	}
 	switch {
 	case len(found.Logs) > 0:
 	case len(found.Errs) > 0:
 		return nil, errProblems
+	case len(found.Empty) > 0:
+		return nil, &failure{code: exitProblem, what: "cannot read " + found.Empty[0].Path + ": the file is empty", why: "it was just rotated, or nothing writes to it",
+			fix: "waybill open --follow " + quoted(found.Empty[0].Path) + ", to wait for its lines"}
 	case len(args) == 0:
 		return nil, &failure{code: exitProblem, what: "no log of a mail server where they usually are", why: "looked at " + strings.Join(places, ", "),
 			fix: f.command + " FILE|DIR..., or to read the journal: journalctl -o short-iso -t postfix | " + f.command + " -"}
 	default:
 		return nil, &failure{code: exitProblem, what: "no log of a mail server in " + strings.Join(args, ", "),
-			why: count(found.Passed, "file was", "files were") + " passed over: no mail server wrote their first lines", fix: f.command + " FILE..."}
+			why: passedOver(found.Passed), fix: f.command + " FILE..., to read a file whatever it holds; " + f.command + " DIR/*/ for directories below"}
 	}
-	return found, f.name(found, temporary)
+	return found, f.name(found, o.temporary)
+}
+
+func passedOver(n int) string {
+	if n == 0 {
+		return "there is no file with anything in it"
+	}
+	return count(n, "file was", "files were") + " passed over: no mail server wrote their first lines"
 }
 
 // name gives the logs that name no host to a gateway: an appliance's to its
@@ -274,6 +295,9 @@ func (v *opening) recognised(r *reporter) {
 	for i := range v.found.Logs {
 		l := &v.found.Logs[i]
 		what := kinds(l.Dialects)
+		if l.Empty {
+			what = "nothing yet in " + l.Path
+		}
 		if len(l.Dialects) > 0 {
 			what += " on " + l.Gateway
 		}
@@ -310,6 +334,9 @@ func (v *opening) recognised(r *reporter) {
 	if v.found.Passed > 0 {
 		r.row("passed over", "%s in which no mail server has written", count(v.found.Passed, "file", "files"))
 	}
+	for _, l := range v.found.Empty {
+		r.row("passed over", "%s, which is empty: just rotated, or nothing writes to it", l.Path)
+	}
 }
 
 // nameless says under which name the logs are shown that tell none.
@@ -318,7 +345,7 @@ func (v *opening) nameless(r *reporter) {
 	files, serials := make(map[string]int), make(map[string]bool)
 	for i := range v.found.Logs {
 		l := &v.found.Logs[i]
-		if !l.Nameless || len(l.Dialects) == 0 {
+		if !l.Nameless || len(l.Dialects) == 0 && !l.Empty {
 			continue
 		}
 		if files[l.Gateway] == 0 {
@@ -353,14 +380,14 @@ func kinds(dialects []string) string {
 
 // links says where the pages are, and opens them.
 func (v *opening) links(r *reporter, link string) {
-	note := "one-time link"
+	note, opened := "one-time link", false
 	if !v.f.noBrowser {
 		if b := browser(v.p.env); b != nil && b.open(link) == nil {
-			note = "opened in your browser; " + note
+			note, opened = "opened in your browser; "+note, true
 		}
 	}
 	r.row("open", "%s  (%s)", link, note)
-	if !v.p.quiet && remote(v.p.env) {
+	if !v.p.quiet && !opened && remote(v.p.env) {
 		port := v.s.Server.Port()
 		r.row("", "on a server? from your own machine: ssh -L %d:127.0.0.1:%d %s", port, port, quoted(self(v.p.env)))
 	}
@@ -397,7 +424,7 @@ func (v *opening) read(ctx context.Context, r *reporter, o app.ReadOptions, logs
 			case f.Err != nil && !errors.Is(f.Err, context.Canceled):
 				printFailure(v.p.err, explain(f.Err))
 			case f.Err == nil && f.Lines > f.Duplicate && parsedLines(&f.Stats) == 0 && !v.p.quiet:
-				r.strange(f)
+				r.strange(f, v.f.format)
 			}
 		}
 	}
@@ -412,15 +439,29 @@ func (v *opening) read(ctx context.Context, r *reporter, o app.ReadOptions, logs
 	if v.p.quiet || len(logs) == 0 {
 		return nil
 	}
-	r.row("reading", "%s", strings.Join([]string{count(int(r.lines), "line", "lines"), count(r.added, "message", "messages"),
-		render.Length(v.p.now().Sub(begin))}, " · "))
+	lines := count(int(r.lines), "line", "lines")
+	if r.known > 0 {
+		lines += ", " + thousands(r.known) + " of them read before"
+	}
+	messages := count(r.added, "message", "messages")
+	if r.known > 0 {
+		messages = count(r.added, "new message", "new messages")
+	}
+	r.row("reading", "%s", strings.Join([]string{lines, messages, render.Length(v.p.now().Sub(begin))}, " · "))
 	return r.coverage(ctx, v.s.Importer)
 }
 
-// strange shows what nothing was understood of.
-func (r *reporter) strange(f *importer.FileReport) {
+// strange shows what nothing was understood of. format is what the lines were
+// taken for.
+func (r *reporter) strange(f *importer.FileReport, format string) {
 	fmt.Fprintln(r.out, r.out.Style.Bold(safetext.Of(f.Path).String()))
 	r.row("lines", "%s", lineCounts(f))
 	r.samples(&f.Stats)
-	r.row("→", "a mail daemon under another name? --format postfix takes every line for Postfix's")
+	switch {
+	case noLog(f):
+	case format != maillog.Auto:
+		r.row("→", "--format %s took every line for %s's; without it they are recognised", format, dialectName(format))
+	default:
+		r.row("→", "a mail daemon under another name? --format postfix takes every line for Postfix's")
+	}
 }

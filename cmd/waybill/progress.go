@@ -19,6 +19,8 @@ type progress struct {
 	now   func() time.Time
 	bar   *progressbar.ProgressBar
 	file  int
+	size  int64 // that the bar goes up to, -1 when it is not known
+	read  int64
 	every time.Duration
 	last  time.Time
 }
@@ -46,21 +48,44 @@ func share(at importer.Progress) string {
 }
 
 func (p *progress) draw(at importer.Progress) {
-	if p.bar == nil || p.file != at.File {
-		p.end()
-		p.file = at.File
-		size := at.Size
-		if size <= 0 {
-			size = -1 // a spinner
-		}
-		name := safetext.Of(filepath.Base(at.Path)).Short(24).String()
-		p.bar = progressbar.NewOptions64(size,
-			progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription(fmt.Sprintf("%d/%d %s", at.File, at.Files, name)),
-			progressbar.OptionShowBytes(true), progressbar.OptionSetWidth(24), progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(true), progressbar.OptionEnableColorCodes(false))
+	size := at.Size
+	if size <= 0 {
+		size = -1 // a spinner
 	}
+	// One bar goes on through all files whose sizes are counted together.
+	if p.bar == nil || p.size != size || at.Read < p.read || p.file != at.File && size < 0 {
+		p.end()
+		p.bar = p.newBar(size, p.describe(at))
+		// A bar that is first drawn somewhere in the middle takes that for speed.
+		_ = p.bar.RenderBlank()
+	} else if p.file != at.File {
+		p.bar.Describe(p.describe(at))
+	}
+	p.file, p.size, p.read = at.File, size, at.Read
 	// The bar only draws: what it cannot draw is no reason to stop an import.
 	_ = p.bar.Set64(at.Read)
+}
+
+// Columns that the parts of a line need: a bar that wraps cannot be wiped away.
+const (
+	barColumns   = 24
+	nameColumns  = 24
+	speedColumns = 40 // percentage, speed and times
+)
+
+func (p *progress) describe(at importer.Progress) string {
+	name := safetext.Of(filepath.Base(at.Path)).Short(min(nameColumns, max(8, p.out.Width-speedColumns-barColumns)))
+	return fmt.Sprintf("%d/%d %s", at.File, at.Files, name)
+}
+
+func (p *progress) newBar(size int64, description string) *progressbar.ProgressBar {
+	room := p.out.Width - safetext.Of(description).Width() - speedColumns
+	roomy := room >= 4
+	return progressbar.NewOptions64(size,
+		progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription(description),
+		progressbar.OptionShowBytes(roomy), progressbar.OptionSetElapsedTime(roomy), progressbar.OptionSetPredictTime(roomy),
+		progressbar.OptionSetWidth(min(barColumns, max(4, room))), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish(), progressbar.OptionEnableColorCodes(false))
 }
 
 // end wipes the bar away.

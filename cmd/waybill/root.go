@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,6 +37,9 @@ type program struct {
 func (p *program) run(ctx context.Context, args []string) int {
 	root := p.root()
 	root.SetArgs(keepNegations(args))
+	if len(args) > 0 && args[0] == cobra.ShellCompRequestCmd {
+		plainUsage(root)
+	}
 	err := root.ExecuteContext(ctx)
 	if ctx.Err() != nil && err != nil && !errors.Is(err, errProblems) {
 		err = ctx.Err() // whatever broke on the way out, this is why
@@ -65,7 +69,7 @@ answers what became of it. Each answer says what it could not see.`,
   waybill search --from -24h --status bounced,deferred
   waybill show 4BZk9f0Q2Vz1qz`,
 		Version:           thisBuild().Version,
-		Args:              cobra.NoArgs,
+		Args:              noCommand,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -86,6 +90,21 @@ answers what became of it. Each answer says what it could not see.`,
 		p.completionCmd(), p.manCmd(), p.versionCmd())
 	root.SetUsageTemplate(usageTemplate)
 	return root
+}
+
+// noCommand refuses what is no command, and guesses what was meant.
+func noCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	fix := "waybill --help"
+	root.SuggestionsMinimumDistance = 2
+	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+		fix = "waybill " + near[0]
+	} else if _, err := os.Stat(args[0]); err == nil {
+		fix = "waybill open " + quoted(args[0])
+	}
+	return usage(fix, "unknown command %q", args[0])
 }
 
 func (p *program) globals(f *pflag.FlagSet) {

@@ -57,7 +57,7 @@ func (p *program) show(ctx context.Context, data string, f viewFlags, id string)
 		return err
 	}
 	defer db.Close()
-	m, err := p.find(ctx, db, v, id)
+	m, err := p.find(ctx, db, v, data, id)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,8 @@ func (p *program) show(ctx context.Context, data string, f viewFlags, id string)
 }
 
 // find resolves an id, or else a queue id or Message-ID that names one message.
-func (p *program) find(ctx context.Context, db *app.Reader, v *view, id string) (*track.Message, error) {
+// data is the directory that was named, for commands that go on from there.
+func (p *program) find(ctx context.Context, db *app.Reader, v *view, data, id string) (*track.Message, error) {
 	m, err := db.Message(ctx, id)
 	if err == nil || !errors.Is(err, store.ErrNotFound) {
 		return m, err
@@ -93,14 +94,14 @@ func (p *program) find(ctx context.Context, db *app.Reader, v *view, id string) 
 		case 1:
 			return db.Message(ctx, a.Messages[0].ID)
 		}
-		return nil, p.several(a, v, id)
+		return nil, p.several(a, v, data, id)
 	}
 	return nil, &failure{code: exitNotFound, what: fmt.Sprintf("no message %s", safetext.Of(id)), why: "no id, queue id or Message-ID is that",
-		fix: "waybill search " + quoted(id), err: store.ErrNotFound}
+		fix: onData("waybill search", data) + " " + quoted(id), err: store.ErrNotFound}
 }
 
 // several lists the messages that an id may mean.
-func (p *program) several(a *search.Answer, v *view, id string) error {
+func (p *program) several(a *search.Answer, v *view, data, id string) error {
 	list, err := render.NewList(p.err, []string{"time", "outcome", "sender", "recipient", "gateway", "queue_id", "id"}, false, v.clock)
 	if err != nil {
 		return err
@@ -114,7 +115,15 @@ func (p *program) several(a *search.Answer, v *view, id string) error {
 		return err
 	}
 	return &failure{code: exitUsage, what: fmt.Sprintf("%s names %d messages", safetext.Of(id), len(a.Messages)), why: "they are listed above",
-		fix: "waybill show " + a.Messages[0].ID}
+		fix: onData("waybill show", data) + " " + a.Messages[0].ID}
+}
+
+// onData is a command for the directory that was named, if one was.
+func onData(command, data string) string {
+	if data == "" {
+		return command
+	}
+	return command + " --data " + quoted(data)
 }
 
 // is makes a value that is compared as a whole, whatever stands in it.

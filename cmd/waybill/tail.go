@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -90,15 +91,16 @@ func (p *program) tail(ctx context.Context, f tailFlags, args []string) error {
 	} else {
 		err = t.store(ctx)
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || errors.Is(err, syscall.EPIPE) {
 		return nil // it is how it ends
 	}
 	return err
 }
 
-// isLog tells a log from a word of a query.
+// isLog tells a log from a word of a query. What begins as a path does is one,
+// so that a mistake in it is told.
 func isLog(arg string) bool {
-	if arg == "-" {
+	if arg == "-" || strings.HasPrefix(arg, "/") || strings.HasPrefix(arg, "./") || strings.HasPrefix(arg, "../") {
 		return true
 	}
 	_, err := os.Stat(arg)
@@ -116,6 +118,13 @@ type tailing struct {
 // store watches the store of the data directory.
 func (t *tailing) store(ctx context.Context) error {
 	db, _, err := t.p.openReader(ctx, t.f.data)
+	var f *failure
+	if errors.As(err, &f) && t.f.data == "" {
+		f.fix += ", or to follow a log: waybill tail FILE"
+		if t.query != "" {
+			f.why += "; there is no file " + t.query + " either"
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -126,11 +135,12 @@ func (t *tailing) store(ctx context.Context) error {
 // logs follows logs, of which a store is made that goes with the program.
 func (t *tailing) logs(ctx context.Context, paths []string) (err error) {
 	lean()
+	outlive()
 	c, _, err := t.p.config()
 	if err != nil {
 		return err
 	}
-	found, err := t.p.findLogs(ctx, c, &t.f.logFlags, true, paths)
+	found, err := t.p.findLogs(ctx, c, &t.f.logFlags, findOptions{temporary: true, growing: true}, paths)
 	if err != nil {
 		return err
 	}
@@ -183,7 +193,7 @@ func (t *tailing) watch(ctx context.Context, db *app.Reader, followed <-chan err
 		if err == nil {
 			err = t.print(changes)
 		}
-		if err != nil || ended {
+		if err != nil || ended || unread(t.p.stdout) {
 			return err
 		}
 		select {

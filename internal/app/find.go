@@ -32,16 +32,22 @@ type Log struct {
 
 	// Nameless says that Gateway is made up, for the lines name no host.
 	Nameless bool
+	// Empty says that there was nothing in the file yet.
+	Empty bool
 
-	info fs.FileInfo // nil for a pipe
-	pipe *pipe       // nil for a file
+	info  fs.FileInfo // nil for a pipe, and where nothing was read
+	pipe  *pipe       // nil for a file
+	named bool        // and not found in a directory
 }
 
 // Found is what a Finder has found.
 type Found struct {
 	Logs   []Log
-	Passed int     // files of directories that hold no lines of a mail server
-	Errs   []error // of what could not be looked into, *source.Error each
+	Passed int // files of directories that hold no lines of a mail server
+	// Empty are the files with nothing in them: those that were named, and those
+	// of a directory that rotation has left at the place of a log.
+	Empty []Log
+	Errs  []error // of what could not be looked into, *source.Error each
 }
 
 // Finder looks for logs and sees what they are.
@@ -85,7 +91,7 @@ func (f *Finder) Usual(root string) (*Found, []string, error) {
 		}
 	}
 	out.sort()
-	return &out, places, nil
+	return &out, places, f.settle(&out)
 }
 
 // Find looks at files and at the files in directories. A file is always taken,
@@ -108,7 +114,37 @@ func (f *Finder) Find(ctx context.Context, paths []string) (*Found, error) {
 		}
 	}
 	out.sort()
-	return &out, nil
+	return &out, f.settle(&out)
+}
+
+// settle keeps of the empty files those that belong somewhere, and gives them
+// to the gateway whose log they go on with.
+func (f *Finder) settle(out *Found) error {
+	var kept []Log
+	for _, e := range out.Empty {
+		i := slices.IndexFunc(out.Logs, func(l Log) bool { return l.pipe == nil && source.SameSet(l.Path, e.Path) })
+		if i < 0 && !e.named {
+			continue
+		}
+		e.Empty, e.Gateway = true, f.Gateway
+		if i >= 0 {
+			e.Gateway, e.Serial = out.Logs[i].Gateway, out.Logs[i].Serial
+		}
+		var err error
+		if e.Zone, err = f.Zone(e.Gateway); err != nil {
+			return err
+		}
+		kept = append(kept, e)
+	}
+	out.Empty = kept
+	return nil
+}
+
+// TakeEmpty counts empty files among the logs, for who waits for what will be
+// written to them.
+func (out *Found) TakeEmpty() {
+	out.Logs = append(out.Logs, out.Empty...)
+	out.Empty = nil
 }
 
 // sort puts the newest log first, and a file that was found twice once.
@@ -169,8 +205,12 @@ func (f *Finder) dir(dir string, out *Found) error {
 // candidate takes a file of a directory when it holds lines of a mail server.
 func (f *Finder) candidate(p string, out *Found) error {
 	info, err := os.Stat(p)
-	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
-		return nil // a directory, a link to nowhere, or just rotated: no log to speak of
+	if err != nil || !info.Mode().IsRegular() {
+		return nil // a directory, or a link to nowhere
+	}
+	if info.Size() == 0 {
+		out.Empty = append(out.Empty, Log{Path: p})
+		return nil
 	}
 	l, err := f.look(p, info)
 	switch {
@@ -192,12 +232,19 @@ func (f *Finder) named(ctx context.Context, p string, out *Found) error {
 	switch {
 	case err == nil:
 		out.Logs = append(out.Logs, *l)
+	case errors.Is(err, source.ErrEmpty) && regular(p):
+		out.Empty = append(out.Empty, Log{Path: p, named: true})
 	case unreadable(err):
 		out.Errs = append(out.Errs, err)
 	default:
 		return err
 	}
 	return nil
+}
+
+func regular(p string) bool {
+	info, err := os.Stat(p)
+	return err == nil && info.Mode().IsRegular()
 }
 
 func unreadable(err error) bool {

@@ -58,7 +58,7 @@ func (s *Session) Follow(o ReadOptions, logs []Log) (f *Follower, err error) {
 	}()
 	var paths []string
 	for i := range logs {
-		if logs[i].info != nil {
+		if logs[i].pipe == nil {
 			paths = append(paths, logs[i].Path)
 		}
 	}
@@ -82,9 +82,9 @@ func (s *Session) Follow(o ReadOptions, logs []Log) (f *Follower, err error) {
 	return f, nil
 }
 
-// Files are the logs that are files.
+// Files are the logs that are files with something in them.
 func Files(logs []Log) []Log {
-	return slices.DeleteFunc(slices.Clone(logs), func(l Log) bool { return l.pipe != nil })
+	return slices.DeleteFunc(slices.Clone(logs), func(l Log) bool { return l.pipe != nil || l.Empty })
 }
 
 // Paths are those of the followed logs.

@@ -46,7 +46,7 @@ type Importer struct {
 func OpenImporter(ctx context.Context, data string, c *config.Config, log *slog.Logger, now func() time.Time) (*Importer, error) {
 	// The directory holds who wrote to whom: it is nobody else's business.
 	if err := os.MkdirAll(data, 0o700); err != nil {
-		return nil, fmt.Errorf("make the data directory: %w", err)
+		return nil, &DirError{Err: fmt.Errorf("make the data directory: %w", err)}
 	}
 	db, err := sqlite.Open(ctx, data, sqlite.Options{Log: log, Now: now, Finish: directions(c.Own)})
 	if err != nil {

@@ -29,7 +29,7 @@ func newTempDir(base string) (*tempDir, error) {
 	for range 10 {
 		dir, err := os.MkdirTemp(base, tempPrefix) // mode 0700: it holds who wrote to whom
 		if err != nil {
-			return nil, fmt.Errorf("make a temporary data directory: %w", err)
+			return nil, &DirError{Err: fmt.Errorf("make a temporary data directory: %w", err), Temp: true}
 		}
 		lock, err := lockTemp(dir)
 		if err == nil {
@@ -41,6 +41,25 @@ func newTempDir(base string) (*tempDir, error) {
 		// Somebody who clears up came between, and removes it.
 	}
 	return nil, fmt.Errorf("make a temporary data directory below %s: somebody keeps removing it", base)
+}
+
+// DirError says that a data directory could not be made.
+type DirError struct {
+	Err  error
+	Temp bool // it was to be a temporary one
+}
+
+func (e *DirError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what the system said.
+func (e *DirError) Unwrap() error { return e.Err }
+
+// Hint says how to go on.
+func (e *DirError) Hint() string {
+	if e.Temp {
+		return "set TMPDIR to a directory that can be written to"
+	}
+	return "name a directory of your own with --data, or run it as the owner: sudo waybill ..."
 }
 
 func lockTemp(dir string) (*os.File, error) {
@@ -67,6 +86,9 @@ const youngDir = time.Minute
 // ended without doing so, and returns their paths. Only our own are touched.
 func sweepTemp(base string, now time.Time) ([]string, error) {
 	entries, err := os.ReadDir(base)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // whoever makes one there will be told
+	}
 	if err != nil {
 		return nil, fmt.Errorf("look for left temporary directories: %w", err)
 	}

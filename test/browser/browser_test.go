@@ -334,6 +334,11 @@ func summaries(t *testing.T, b *tab) {
 	b.has("#failed", "User unknown in sink")
 	b.has("#refused", "Greylisted")
 	b.fits()
+	// Where there is no room for an address in one line it has two, and is not cut
+	// down to the domain that all share.
+	if cut := eval[[]string](b, `innerWidth > 520 ? [] : [...document.querySelectorAll(".counts .addr .local")].filter(e => e.clientWidth > 0 && e.scrollWidth > e.clientWidth).map(e => e.innerText)`); len(cut) > 0 {
+		t.Errorf("addresses are cut: %q", cut)
+	}
 	b.do(chromedp.Click(chromedp.CSS("#failed a.open")))
 	b.until("the messages behind it", `location.pathname === "/search" && document.querySelectorAll("#results a.open").length > 0`)
 	b.has(".c-status .status", "bounced")
