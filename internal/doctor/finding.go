@@ -15,6 +15,10 @@ func (d *Doctor) finding(m *manager, w *lost, j *judgement, g *gatewayLog) Findi
 		Cause: j.cause, By: d.names.texts[j.by], Confidence: j.confidence, Verdict: j.why, Evidence: []Evidence{},
 	}
 	f.Race, f.Evidence = d.race(m, w, j, g)
+	if p := w.page; p != nil {
+		f.Kind, f.minutes = ReportedMissing, !w.named
+		f.Evidence = append([]Evidence{{File: p.file, Line: p.line, Time: utc(p.from), Text: p.text}}, f.Evidence...)
+	}
 	if j.cause == TakenByOther {
 		f.Lost = d.whyLost(m, w, j, g)
 	}
@@ -48,7 +52,7 @@ func (d *Doctor) race(m *manager, w *lost, j *judgement, g *gatewayLog) ([]Step,
 		}
 		steps = append(steps, Step{Time: utc(a.at), Actor: actor, Main: a.addr == m.addr && a.addr != 0, Did: did, After: a.at - end})
 		r := d.files[a.file].records.at(a.record)
-		lines = append(lines, Evidence{File: d.files[a.file].Name, Line: int64(r.line), Time: utc(a.at), offset: r.offset(), index: a.file})
+		lines = append(lines, Evidence{File: d.files[a.file].Name, Line: int64(r.line), Time: utc(a.at)})
 	}
 	if lines == nil {
 		lines = []Evidence{}
@@ -62,6 +66,7 @@ var didWords = map[what]string{list: "listed", scp: "copied", remove: "removed",
 // around are the listings that matter to a race: of each address the last one
 // before the file was removed and the first one after.
 func around(g *gatewayLog, end int64, acts []act) []act {
+	const early, late = 900, 3600 // seconds: who looked longer ago took no part
 	if g == nil {
 		return nil
 	}
@@ -73,7 +78,7 @@ func around(g *gatewayLog, end int64, acts []act) []act {
 	}
 	before, after := make(map[uint16]act), make(map[uint16]act)
 	for _, a := range g.acts {
-		if a.what != list {
+		if a.what != list || a.at < end-early || a.at > gone+late {
 			continue
 		}
 		if a.at <= gone {
@@ -124,9 +129,9 @@ func (d *Doctor) whyLost(m *manager, w *lost, j *judgement, g *gatewayLog) strin
 	}
 	switch {
 	case last == 0 && next == 0:
-		return "the main manager was not seen at the gateway at that time"
-	case last == 0 || end-last > 2*near*60 || end-last > 3*int64(w.win.len):
-		return "the main manager was away" + nextWords(next, gone)
+		return "no line shows the main manager at the gateway at that time"
+	case last == 0 || end-last > 5*int64(w.win.len):
+		return "no line shows the main manager at the gateway in the last " + seconds(5*int64(w.win.len)) + " before" + nextWords(next, gone)
 	case last >= end:
 		return fmt.Sprintf("the main manager saw the file %s after the window closed, and had not copied it when it was removed %s later", seconds(last-end), seconds(gone-last))
 	case end-last <= 30:
@@ -143,7 +148,12 @@ func nextWords(next, gone int64) string {
 }
 
 // seconds writes a span of time.
-func seconds(n int64) string { return (time.Duration(n) * time.Second).String() }
+func seconds(n int64) string {
+	if n < 120 {
+		return fmt.Sprintf("%d s", n)
+	}
+	return (time.Duration(n) * time.Second).String()
+}
 
 // advice tells what would disprove a finding and what to do about it.
 func advice(f *Finding, main string) (disproof, remedy string) {

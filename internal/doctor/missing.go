@@ -23,6 +23,7 @@ type lost struct {
 	dim   bool // the logs of the main manager may end before it would have been ingested
 
 	acts []act // what logs say of its file
+	page *page // the row that says that it is missing, where no log does
 }
 
 // dark is a time of a gateway that no log covers.

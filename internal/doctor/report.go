@@ -2,7 +2,9 @@ package doctor
 
 import (
 	"cmp"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -41,8 +43,14 @@ type Manager struct {
 // Kind is what a finding is.
 type Kind string
 
-// MissingWindow is a window that the main manager never ingested.
-const MissingWindow Kind = "missing_window"
+// Kinds of findings.
+const (
+	// MissingWindow is a window that the main manager never ingested.
+	MissingWindow Kind = "missing_window"
+	// ReportedMissing is an interval that an availability page calls missing, of a
+	// time that the main manager's logs do not cover.
+	ReportedMissing Kind = "reported_missing"
+)
 
 // Finding is something that is wrong.
 type Finding struct {
@@ -68,7 +76,7 @@ type Finding struct {
 	Race []Step `json:"race"`
 	Lost string `json:"lost,omitempty"`
 
-	group int // findings of equal cause
+	minutes bool // a page tells the interval, and no line its name
 }
 
 // Evidence is a line of a log.
@@ -77,9 +85,6 @@ type Evidence struct {
 	Line int64     `json:"line"`
 	Time time.Time `json:"time"` // in UTC
 	Text string    `json:"text,omitempty"`
-
-	offset int64
-	index  int // of the file
 }
 
 // Step is something that happened around a window.
@@ -124,6 +129,8 @@ type PageRow struct {
 	To      time.Time `json:"to"`
 	// Window is the missing window that the row means; absent when none does.
 	Window string `json:"window,omitempty"`
+	// Ingested says that a log of the main manager has the window all the same.
+	Ingested bool `json:"ingested,omitempty"`
 }
 
 func utc(seconds int64) time.Time { return time.Unix(seconds, 0).UTC() }
@@ -135,12 +142,14 @@ func (d *Doctor) Report() *Report {
 	who := d.visitors()
 	d.sortOut(who)
 	r := &Report{Managers: []Manager{}, Findings: []Finding{}, Uncovered: []Uncovered{}, Zones: []Shift{}, Files: []File{}}
+	m := &manager{}
 	if len(d.managers) > 0 {
-		d.findings(r, &d.managers[0])
+		m = &d.managers[0]
 	}
+	d.findings(r, m)
 	d.listManagers(r, who)
 	d.listZones(r)
-	d.pageRows(r)
+	d.pageRows(r, m)
 	for _, f := range d.files {
 		r.Files = append(r.Files, f.File)
 	}
@@ -202,7 +211,23 @@ func (f *logFile) borrow(o *logFile) {
 // places finds the gateways of lines that do not name one: a session whose login
 // is not in the file was on the gateway whose log it is.
 func (d *Doctor) places() {
+	gateways := make(map[uint16]bool)
 	for _, f := range d.files {
+		for _, r := range f.records.all {
+			if r.host != 0 && r.what != named {
+				gateways[r.host] = true
+			}
+		}
+	}
+	for _, p := range d.pages {
+		gateways[d.names.of(p.gateway)] = true
+	}
+	delete(gateways, 0)
+	for _, f := range d.files {
+		if f.Form == Listing {
+			f.locate(d.listed(f.Name, sortedKeys(gateways)))
+			continue
+		}
 		n := make(map[uint16]int)
 		for _, r := range f.records.all {
 			if r.what == login {
@@ -226,8 +251,38 @@ func (d *Doctor) places() {
 	}
 }
 
+// listed is the gateway that a listing is of: its name or address is in the
+// file's, or in that of its directory. 0 is unknown.
+func (d *Doctor) listed(file string, gateways []uint16) (host uint16) {
+	dir, base := filepath.Split(file)
+	for _, part := range []string{base, filepath.Base(dir)} {
+		for _, g := range gateways {
+			at := strings.Index(part, d.names.texts[g])
+			if at < 0 {
+				continue
+			}
+			rest := part[at+len(d.names.texts[g]):]
+			if rest != "" && rest[0] >= '0' && rest[0] <= '9' || at > 0 && part[at-1] >= '0' && part[at-1] <= '9' {
+				continue // a part of another address
+			}
+			return g
+		}
+	}
+	return 0
+}
+
+// locate gives the names of a listing to a gateway.
+func (f *logFile) locate(host uint16) {
+	for _, r := range f.records.all {
+		if r.what == named {
+			r.host = host
+		}
+	}
+}
+
 func (d *Doctor) findings(r *Report, m *manager) {
 	missing, uncovered := d.tell(m)
+	missing = append(missing, d.reported(m, missing)...)
 	slices.SortFunc(missing, func(a, b lost) int {
 		return cmp.Or(cmp.Compare(a.host, b.host), bySpan(a.win, b.win))
 	})
@@ -235,6 +290,9 @@ func (d *Doctor) findings(r *Report, m *manager) {
 	for i := range missing {
 		w := &missing[i]
 		j := d.judge(m, w, logs[w.host])
+		if w.page != nil && m.addr == 0 && j.confidence == High {
+			j.confidence = Medium // it may have been the main manager
+		}
 		if w.dim && j.cause != TakenByOther {
 			uncovered = darken(uncovered, w.host, w.win, "the logs of the main manager may end before this window was ingested")
 			continue
@@ -248,7 +306,7 @@ func (d *Doctor) findings(r *Report, m *manager) {
 	}
 }
 
-// rank puts the cause first that cost the most windows.
+// rank puts the cause first that cost the most windows, and what has none last.
 func (d *Doctor) rank(r *Report) {
 	type cause struct {
 		cause Cause
@@ -260,17 +318,21 @@ func (d *Doctor) rank(r *Report) {
 	}
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
 		ca, cb := cause{a.Cause, a.By}, cause{b.Cause, b.By}
-		return cmp.Or(cmp.Compare(n[cb], n[ca]), cmp.Compare(ca.cause, cb.cause), cmp.Compare(ca.by, cb.by),
+		return cmp.Or(unknownLast(a.Cause, b.Cause), cmp.Compare(n[cb], n[ca]), cmp.Compare(ca.cause, cb.cause), cmp.Compare(ca.by, cb.by),
 			cmp.Compare(a.Gateway, b.Gateway), a.From.Compare(b.From))
 	})
-	seen := make(map[cause]int)
-	for i := range r.Findings {
-		c := cause{r.Findings[i].Cause, r.Findings[i].By}
-		if _, ok := seen[c]; !ok {
-			seen[c] = len(seen)
-		}
-		r.Findings[i].group = seen[c]
+}
+
+func unknownLast(a, b Cause) int {
+	switch {
+	case a == b:
+		return 0
+	case a == UnknownCause:
+		return 1
+	case b == UnknownCause:
+		return -1
 	}
+	return 0
 }
 
 func (d *Doctor) listManagers(r *Report, who map[uint16]*visitor) {
@@ -346,16 +408,22 @@ func away(f *logFile, at int64) int64 {
 }
 
 // pageRows finds the windows that the rows of saved pages mean.
-func (d *Doctor) pageRows(r *Report) {
-	for _, p := range d.pages {
+func (d *Doctor) pageRows(r *Report, m *manager) {
+	for i := range d.pages {
+		p := &d.pages[i]
 		if p.whole {
 			continue
 		}
 		row := PageRow{File: p.file, Line: p.line, Gateway: p.gateway, From: utc(p.from), To: utc(p.to)}
-		for _, f := range r.Findings {
-			if f.Gateway == p.gateway && f.From.Truncate(time.Minute).Equal(row.From) && f.To.Truncate(time.Minute).Equal(row.To) {
+		for k := range r.Findings {
+			if f := &r.Findings[k]; f.Gateway == p.gateway && p.means(f.From.Unix(), f.To.Unix()) && !f.minutes {
 				row.Window = f.Window
 				break
+			}
+		}
+		for _, w := range m.took[d.names.of(p.gateway)].between(p.from, p.from+60) {
+			if row.Window == "" && p.means(int64(w.from), w.to()) {
+				row.Window, row.Ingested = w.name(true), true
 			}
 		}
 		r.Pages = append(r.Pages, row)

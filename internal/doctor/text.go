@@ -47,7 +47,8 @@ func fill(name string, want map[int64][]*string, open func(string) (*source.File
 			continue
 		}
 		left--
-		text := strings.Clone(l.Text[:min(len(l.Text), maxText)])
+		text := strings.ReplaceAll(l.Text[:min(len(l.Text), maxText)], "\t", "  ") // of a page
+		text = strings.Clone(text)
 		for _, t := range to {
 			*t = text
 		}
