@@ -104,7 +104,7 @@ func (r *Rig) queue(ctx context.Context) error {
 		return r.Send(smtprig.Mail{Class: class, From: smtprig.Sender, To: []string{class + "@ok.test"}, Subject: "HFREEZE " + class, Expect: smtprig.One(class+"@ok.test", outcome)})
 	}
 	waiting := func(class, outcome string) (smtprig.Sent, error) {
-		return r.Send(smtprig.Mail{Class: class, From: smtprig.Sender, To: []string{class + "@dead.test"}, Subject: class, Expect: smtprig.One(class+"@dead.test", outcome)})
+		return r.Send(smtprig.Mail{Class: class, From: smtprig.Sender, To: []string{class + "@hand.test"}, Subject: class, Expect: smtprig.One(class+"@hand.test", outcome)})
 	}
 	thawed, err1 := frozen("freeze-thaw", "delivered")
 	removed, err2 := frozen("freeze-remove", "discarded")
@@ -126,7 +126,7 @@ func (r *Rig) queue(ctx context.Context) error {
 		do("defer-freeze", "hold", stopped, "-Mf"),
 		do("defer-give-up", "bounce", given, "-Mg"),
 		do("defer-remove", "delete", gone, "-Mrm"),
-		do("defer-mark", "mark", marked, "-Mmd", "defer-mark@dead.test"),
+		do("defer-mark", "mark", marked, "-Mmd", "defer-mark@hand.test"),
 	)
 }
 

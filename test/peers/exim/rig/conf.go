@@ -9,7 +9,7 @@ import (
 var hops = []struct{ domain, sink string }{
 	{"ok.test", "ok"}, {"src.test", "ok"}, {"acc.test", "ok"}, {"rej.test", "ok"}, {"stls.test", "tlssink"}, {"lmtp.test", "lmtp"},
 	{"soft.test", "soft"}, {"hard.test", "hard"}, {"grey.test", "grey"}, {"drop.test", "drop"}, {"maybe.test", "maybe"},
-	{"lose.test", "lose"}, {"dead.test", "dead"},
+	{"lose.test", "lose"}, {"dead.test", "dead"}, {"hand.test", "idle"},
 }
 
 // config is Exim's configuration. Times are short, so that every message

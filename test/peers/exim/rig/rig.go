@@ -44,8 +44,9 @@ func (r *Rig) Logs() []string {
 }
 
 // services are the ways in; Exim tells them apart by the port. Nobody listens at
-// dead.
-var services = []string{"edge", "cutthrough", "callout", "dead"}
+// dead and idle: Exim gives up on a port some time after it failed first, so
+// that what is handled by hand has one of its own.
+var services = []string{"edge", "cutthrough", "callout", "dead", "idle"}
 
 // Run does a whole run in dir with Exim's unpacked tree: start, all classes,
 // wait for the queue to end, stop. The rig it returns holds the truth; the logs
