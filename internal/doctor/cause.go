@@ -38,6 +38,7 @@ type act struct {
 	win    span
 	file   int
 	record int
+	own    bool // the main manager's word
 }
 
 // gatewayLog is what the cli_logs of one gateway say around the windows that
@@ -71,15 +72,16 @@ func (d *Doctor) watch(m *manager, missing []lost) map[uint16]*gatewayLog {
 			if g == nil || r.at == 0 {
 				continue
 			}
-			a := act{f.utc(ri, r.at), r.what, r.addr, r.win(), fi, ri}
+			a := act{at: f.utc(ri, r.at), what: r.what, addr: r.addr, win: r.win(), file: fi, record: ri}
 			switch r.what {
 			case ingest, pull:
-				if mine {
+				if mine && r.what == ingest {
 					continue
 				}
 				if f.manager >= 0 {
 					a.addr = d.managers[f.manager].addr
 				}
+				a.own = mine
 			default:
 				if n := len(g.alive); n > 0 && a.at >= g.alive[n-1].to && a.at-g.alive[n-1].to <= 60 {
 					g.alive[n-1].to = a.at
@@ -136,18 +138,19 @@ type judgement struct {
 	why        string // one sentence
 	evidence   []act
 	silence    stretch // of the gateway, where that is the cause
+	own        int64   // when the main manager had the file, 0 where it never had
 }
 
 // judge finds the cause of a missing window.
-func (d *Doctor) judge(m *manager, w *lost, g *gatewayLog) judgement {
-	if j, ok := d.theft(m, w); ok {
+func (d *Doctor) judge(m *manager, who map[uint16]*visitor, w *lost, g *gatewayLog) judgement {
+	if j, ok := d.theft(m, who, w); ok {
 		return j
 	}
 	return d.absence(m, w, g)
 }
 
 // theft looks at who handled the file.
-func (d *Doctor) theft(m *manager, w *lost) (judgement, bool) {
+func (d *Doctor) theft(m *manager, who map[uint16]*visitor, w *lost) (judgement, bool) {
 	var own, copied, removed, ingested, nobody *act
 	ownRemoved := false
 	for i := range w.acts {
@@ -158,6 +161,8 @@ func (d *Doctor) theft(m *manager, w *lost) (judgement, bool) {
 			}
 		}
 		switch {
+		case a.own:
+			first(&own)
 		case a.what == ingest || a.what == pull:
 			first(&ingested)
 		case a.addr == 0:
@@ -166,6 +171,8 @@ func (d *Doctor) theft(m *manager, w *lost) (judgement, bool) {
 			first(&own)
 		case a.addr == m.addr && a.what == remove:
 			ownRemoved = true
+		case a.what == scp && who[a.addr] != nil && who[a.addr].removed == 0:
+			// who never removes a file takes none from anybody
 		case a.what == scp:
 			first(&copied)
 		case a.what == remove:
@@ -175,6 +182,7 @@ func (d *Doctor) theft(m *manager, w *lost) (judgement, bool) {
 	j := judgement{evidence: w.acts}
 	switch {
 	case own != nil && (removed == nil || own.at <= removed.at):
+		j.own = own.at
 		j.cause, j.confidence, j.why = TransferFailed, Medium, "the main manager copied the file itself, and it never reached its database"
 		if ownRemoved {
 			j.confidence, j.why = High, "the main manager copied the file and removed it, and it never reached its database"

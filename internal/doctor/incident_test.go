@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -19,7 +20,8 @@ import (
 // them write.
 type incident struct {
 	rnd      *rand.Rand
-	start    int64 // UTC
+	smad     *simLog // of the main manager; without lines where that is not kept
+	start    int64   // UTC
 	end      int64
 	zone     *time.Location
 	managers []*simManager
@@ -49,9 +51,9 @@ type simWindow struct {
 	span
 	gone     int64 // when it was removed, 0 while it is there
 	goneBy   *simManager
-	ingested bool // by the main manager
-	inside   bool // lost inside the main manager
-	atByGate int64
+	ingested bool  // by the main manager
+	parsed   int64 // when
+	inside   bool  // lost inside the main manager
 }
 
 // simLog is a log in pieces; lines of a piece that was lost are not written.
@@ -115,7 +117,7 @@ func newIncident(t testing.TB, seed uint64) *incident {
 		in.managers = append(in.managers, m)
 	}
 	for i := range 1 + in.rnd.IntN(3) {
-		g := &simGateway{addr: fmt.Sprintf("198.51.100.%d", 60+i), pid: 1000}
+		g := &simGateway{addr: fmt.Sprintf("198.51.100.%d", 60+i), pid: 1000 + 10_000_000*i}
 		g.log = &simLog{in: in, name: fmt.Sprintf("gateway-%d/cli", i)}
 		for in.chance(25) {
 			from := in.between(in.start, in.end)
@@ -123,24 +125,59 @@ func newIncident(t testing.TB, seed uint64) *incident {
 		}
 		in.gateways = append(in.gateways, g)
 	}
+	in.smad = &simLog{in: in, name: "manager-0/smad", skew: in.managers[0].skew}
 	for _, g := range in.gateways {
 		in.produce(g)
 	}
 	in.collect()
 	in.noise()
-	for _, g := range in.gateways {
-		if in.chance(30) { // the log ends early, or a piece is lost
-			from := in.between(in.start, in.end)
-			to := in.end * 2
-			if in.chance(50) {
-				to = from + in.between(600, 3*3600)
-			}
-			g.log.lost = append(g.log.lost, stretch{from, to})
-		}
-		in.write(t, g.log)
-	}
-	in.write(t, in.managers[0].log)
+	in.keep(t)
 	return in
+}
+
+// keep writes the logs, or what is left of them.
+func (in *incident) keep(t testing.TB) {
+	lose := func(l *simLog, least int64) {
+		from := in.between(in.start, in.end)
+		to := in.end * 2 // it ends early
+		if in.chance(50) {
+			to = from + in.between(least, 3*3600) // a rolled piece is lost
+		}
+		l.lost = append(l.lost, stretch{from, to})
+	}
+	together := in.chance(20)
+	all := &simLog{in: in, name: "gateways/cli"}
+	for _, g := range in.gateways {
+		if in.chance(30) {
+			lose(g.log, 600)
+		}
+		if !together {
+			in.write(t, g.log)
+			continue
+		}
+		for _, l := range g.log.lines { // of several gateways in one file
+			if g.log.has(l.at) {
+				all.say(l.at, "%s", l.text)
+			}
+		}
+	}
+	in.write(t, all)
+	main := in.managers[0]
+	if in.chance(20) {
+		lose(main.log, 3000) // shorter silences are none
+	}
+	left := 0
+	for _, l := range main.log.lines {
+		if main.log.has(l.at) {
+			left++
+		}
+	}
+	for i, m := range in.managers {
+		if i == 0 || in.chance(40) && 2*len(m.log.lines) < left { // else who is the main one?
+			in.write(t, m.log)
+		}
+	}
+	in.write(t, in.smad)
 }
 
 func inside(all []stretch, at int64) bool {
@@ -235,29 +272,40 @@ func (in *incident) collect() {
 		queue = slices.Delete(queue, least, least+1)
 		e.do()
 	}
-	main := in.managers[0]
-	for _, g := range in.gateways {
-		for _, w := range g.windows {
-			at, ok := main.took[w]
-			if !ok {
-				continue
+	smad := in.chance(30)
+	for i, m := range in.managers {
+		for _, g := range in.gateways {
+			for _, w := range g.windows {
+				at, ok := m.took[w]
+				if !ok {
+					continue
+				}
+				if i == 0 && smad {
+					in.smad.say(at, "TRANSFER: Plugin TRACKINGPLUGIN downloading from %s - /export/tracking/%s", g.addr, w.name(true))
+				}
+				if i == 0 && in.chance(1) {
+					w.inside = true
+					continue
+				}
+				at += in.between(5, 60)
+				if i == 0 {
+					w.ingested, w.parsed = true, at
+				}
+				m.log.say(at, "Tracking parser moved /data/log/tracking/%s/%s to /data/tracking/incoming_queue/0/%s/%s.", g.addr, w.name(true), g.addr, w.name(true))
 			}
-			if in.chance(1) {
-				w.inside = true
-				continue
-			}
-			w.ingested = true
-			at += in.between(5, 60)
-			main.log.say(at, "Tracking parser moved /data/log/tracking/%s/%s to /data/tracking/incoming_queue/0/%s/%s.", g.addr, w.name(true), g.addr, w.name(true))
 		}
 	}
 }
 
 func (in *incident) session(m *simManager, g *simGateway, at int64, command string) {
 	g.pid += 1 + in.rnd.IntN(90)
-	g.log.say(at, "PID %d: User smaduser login from %s on %s", g.pid, m.addr, g.addr)
-	g.log.say(at, "PID %d: User smaduser executed batch command: '%s'", g.pid, command)
-	g.log.say(at+in.between(0, 1), "PID %d: User smaduser logged out of Command Line Interface using SSH connection.", g.pid)
+	in.batch(g, at, "smaduser", m.addr, command)
+}
+
+func (in *incident) batch(g *simGateway, at int64, user, from, command string) {
+	g.log.say(at, "PID %d: User %s login from %s on %s", g.pid, user, from, g.addr)
+	g.log.say(at, "PID %d: User %s executed batch command: '%s'", g.pid, user, command)
+	g.log.say(at+in.between(0, 1), "PID %d: User %s logged out of Command Line Interface using SSH connection.", g.pid, user)
 }
 
 // noise are people and lines that have nothing to do with it.
@@ -272,6 +320,15 @@ func (in *incident) noise() {
 			g.log.say(at, "PID %d: User admin login from 203.0.113.7 on %s", g.pid, g.addr)
 			g.log.say(at, "PID %d: User admin entered 'who'; prompt was '\\nmail3.example.com> '", g.pid)
 			g.log.say(at+3, "PID %d: User admin logged out of Command Line Interface using SSH connection.", g.pid)
+		}
+	}
+	for _, g := range in.gateways { // somebody keeps copies
+		for in.chance(50) {
+			w := g.windows[in.rnd.IntN(len(g.windows))]
+			g.pid++
+			if at := w.to() + in.between(0, 20); !inside(g.down, at) && (w.gone == 0 || at < w.gone) {
+				in.batch(g, at, "backup", "203.0.113.9", "scp -f /export/tracking/"+w.name(true))
+			}
 		}
 	}
 	m := in.managers[0]
@@ -319,8 +376,10 @@ func (in *incident) write(t testing.TB, l *simLog) {
 		if !l.has(line.at) {
 			continue
 		}
-		if in.chance(0) {
-			b.WriteString("\x00garbage " + strings.Repeat("x", in.rnd.IntN(50)) + "\n")
+		if in.rnd.IntN(500) == 0 {
+			b.WriteString("\x00garbage \xff " + strings.Repeat("x", in.rnd.IntN(50)) + "\n")
+			b.WriteString(line.text[:in.rnd.IntN(len(line.text))] + "\n") // the end of a line whose beginning was lost
+			b.WriteString(time.Unix(line.at+l.skew, 0).In(in.zone).Format("Mon Jan _2 15:04:05 2006") + " Info: " + line.text[:in.rnd.IntN(12)] + "\n")
 		}
 		fmt.Fprintf(&b, "%s Info: %s\n", time.Unix(line.at+l.skew, 0).In(in.zone).Format("Mon Jan _2 15:04:05 2006"), line.text)
 		if n++; n >= piece {
@@ -330,10 +389,34 @@ func (in *incident) write(t testing.TB, l *simLog) {
 	flush()
 }
 
+// describe tells what happened, for who looks into a failure.
+func (in *incident) describe(t *testing.T, r *Report) {
+	t.Helper()
+	t.Logf("%s from %s to %s", in.zone, utc(in.start), utc(in.end))
+	for _, m := range in.managers {
+		t.Logf("manager %s: every %d s, skew %d s, away %v, lost %v", m.addr, m.every, m.skew, m.away, m.log.lost)
+	}
+	for _, g := range in.gateways {
+		t.Logf("gateway %s: down %v, lost %v, windows %d", g.addr, g.down, g.log.lost, len(g.windows))
+	}
+	for _, m := range r.Managers {
+		t.Logf("said: %+v", m)
+	}
+	for _, z := range r.Zones {
+		t.Logf("zone: %+v", z)
+	}
+	for _, u := range r.Uncovered {
+		t.Logf("uncovered: %+v", u)
+	}
+}
+
 // TestIncidents: every window that the main manager did not ingest is found,
 // none is invented, and the cause is right wherever the logs can tell.
 func TestIncidents(t *testing.T) {
-	seeds := uint64(60)
+	seeds := uint64(1000)
+	if testing.Short() {
+		seeds = 100
+	}
 	if s := os.Getenv("WAYBILL_INCIDENTS"); s != "" {
 		if _, err := fmt.Sscan(s, &seeds); err != nil {
 			t.Fatal(err)
@@ -345,17 +428,26 @@ func TestIncidents(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	found, told := 0, 0
+	var found, told atomic.Int64
 	for seed := uint64(1); seed <= seeds; seed++ {
 		if one != 0 && seed != one {
 			continue
 		}
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
 			in := newIncident(t, seed)
 			r := examine(t, Options{}, in.files...)
 			a, b := in.check(t, r)
-			found, told = found+a, told+b
+			if t.Failed() {
+				in.describe(t, r)
+			}
+			found.Add(int64(a))
+			told.Add(int64(b))
 		})
 	}
-	t.Logf("%d windows found, of %d the logs tell the cause", found, told)
+	t.Cleanup(func() {
+		if found.Load() < int64(seeds) || told.Load() < int64(seeds)/2 {
+			t.Errorf("%d windows were missing, of %d the logs told the cause: too few to prove anything", found.Load(), told.Load())
+		}
+	})
 }

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"cmp"
+	"path/filepath"
 	"slices"
 
 	"waybill/internal/source"
@@ -11,8 +12,11 @@ import (
 type manager struct {
 	addr  uint16 // 0 is unknown
 	files []int
-	took  map[uint16]spans // what it ingested, by gateway
+	// took is what it ingested, by gateway. Of a manager without trackerd_logs it
+	// is what it copied.
+	took  map[uint16]spans
 	total int
+	skew  int64 // seconds that its clock is ahead of the gateways'
 }
 
 // visitor is an address that gateways' cli_logs know.
@@ -20,6 +24,7 @@ type visitor struct {
 	took    map[uint16]spans // what it copied or removed, by gateway
 	listed  int
 	handled int
+	removed int
 }
 
 // visitors gathers who comes to the gateways for tracking files.
@@ -40,6 +45,9 @@ func (d *Doctor) visitors() map[uint16]*visitor {
 				continue
 			}
 			v.handled++
+			if r.what == remove {
+				v.removed++
+			}
 			v.took[r.host] = append(v.took[r.host], r.win())
 		}
 	}
@@ -69,12 +77,17 @@ func (f *logFile) ingested() map[uint16]spans {
 }
 
 // score tells how well a visitor fits what a file says was taken in: what it
-// copied should be there.
-func score(took map[uint16]spans, v *visitor) (n int) {
+// copied should be there, if the file has lines of that time.
+func (f *logFile) score(took map[uint16]spans, v *visitor) (n int) {
+	alive := f.aliveUTC().joined(maxDark * 180)
 	for g, mine := range took {
-		theirs := v.took[g].between(int64(mine[0].from), int64(mine[len(mine)-1].from)+1)
-		hits := mine.shared(theirs)
-		n += 2*hits - len(theirs)
+		for _, w := range v.took[g].between(int64(mine[0].from), int64(mine[len(mine)-1].from)+1) {
+			if mine.has(w) {
+				n++
+			} else if _, ok := alive.around(w.to()); ok {
+				n--
+			}
+		}
 	}
 	return n
 }
@@ -98,7 +111,7 @@ func (d *Doctor) sortOut(who map[uint16]*visitor) {
 	for i := range logs {
 		best := 0
 		for _, a := range addrs {
-			if s := score(logs[i].took, who[a]); s > best {
+			if s := d.files[logs[i].file].score(logs[i].took, who[a]); s > best {
 				best, logs[i].addr = s, a
 			}
 		}
@@ -127,7 +140,10 @@ func (d *Doctor) sortOut(who map[uint16]*visitor) {
 			continue
 		}
 		var to *manager
-		best := -1
+		best := 0 // what nothing speaks for is another manager's, unless there is only one
+		if len(all) == 1 {
+			best = -1
+		}
 		for _, m := range all {
 			if fit := d.fits(m, logs[i].file, logs[i].took); fit > best {
 				best, to = fit, m
@@ -147,6 +163,7 @@ func (d *Doctor) sortOut(who map[uint16]*visitor) {
 	slices.SortStableFunc(all, func(a, b *manager) int { return cmp.Compare(b.total, a.total) })
 	d.managers = nil
 	for _, m := range all {
+		d.parsed(m)
 		d.managers = append(d.managers, *m)
 	}
 	d.chooseMain(who, addrs)
@@ -157,6 +174,30 @@ func (d *Doctor) sortOut(who map[uint16]*visitor) {
 	}
 }
 
+// parsed leaves only what trackerd_logs say was taken in, where a manager has
+// any: what was copied may have been lost behind that.
+func (d *Doctor) parsed(m *manager) {
+	took := make(map[uint16]spans)
+	for _, i := range m.files {
+		f := d.files[i]
+		if f.count[ingest] == 0 {
+			continue
+		}
+		for _, r := range f.records.all {
+			if r.what == ingest {
+				took[r.host] = append(took[r.host], r.win())
+			}
+		}
+	}
+	if len(took) == 0 {
+		return
+	}
+	for g := range took {
+		took[g] = took[g].tidy()
+	}
+	m.took = took
+}
+
 // fits tells how well a log goes with those of a manager, below 0 when it
 // cannot be its: at one time two files of a manager tell the same windows.
 func (d *Doctor) fits(m *manager, file int, took map[uint16]spans) int {
@@ -164,12 +205,23 @@ func (d *Doctor) fits(m *manager, file int, took map[uint16]spans) int {
 	fit := 0
 	for _, o := range m.files {
 		other := d.files[o]
+		if filepath.Dir(f.Name) == filepath.Dir(other.Name) {
+			fit = max(fit, 1)
+		}
 		if source.SameSet(f.Name, other.Name) {
 			fit = max(fit, 2)
 		}
-		overlap := min(f.last, other.last) - max(f.first, other.first)
-		if overlap < quiet {
-			continue
+		if f.Form == other.Form {
+			switch same, twice := f.common(other); {
+			case twice > same:
+				return -1 // a manager takes no window in twice
+			case same > 0:
+				fit = max(fit, 3) // a copy of the file, or of a part of it
+				continue
+			}
+		}
+		if f.first >= other.last || f.last <= other.first {
+			continue // one goes on from the other
 		}
 		shared, mine := 0, 0
 		for g, s := range took {
@@ -181,7 +233,7 @@ func (d *Doctor) fits(m *manager, file int, took map[uint16]spans) int {
 			mine += len(common)
 			shared += common.shared(theirs)
 		}
-		if mine > 0 && shared*2 < mine && f.Form == other.Form {
+		if mine > 0 && shared*2 < mine {
 			return -1
 		}
 		if shared > 0 {
@@ -189,6 +241,37 @@ func (d *Doctor) fits(m *manager, file int, took map[uint16]spans) int {
 		}
 	}
 	return fit
+}
+
+// maxCommon bounds the windows that are compared one by one.
+const maxCommon = 5000
+
+// common counts the windows that two logs both have: at the same time, as copies
+// of one file do, and at another.
+func (f *logFile) common(o *logFile) (same, twice int) {
+	type key struct {
+		host uint16
+		win  span
+	}
+	at := make(map[key]uint32)
+	for _, r := range f.records.all {
+		if r.what == ingest || r.what == pull {
+			if at[key{r.host, r.win()}] = r.at; len(at) == maxCommon {
+				break
+			}
+		}
+	}
+	for _, r := range o.records.all {
+		if r.what != ingest && r.what != pull {
+			continue
+		}
+		if t, ok := at[key{r.host, r.win()}]; ok && t == r.at {
+			same++
+		} else if ok {
+			twice++
+		}
+	}
+	return same, twice
 }
 
 // chooseMain puts the main manager first and finds its address.
@@ -228,7 +311,11 @@ func (d *Doctor) chooseMain(who map[uint16]*visitor, addrs []uint16) {
 	// By elimination: who took what the log does not have is somebody else.
 	var best uint16
 	for _, a := range addrs {
-		if taken(a) || score(d.managers[0].took, who[a]) < 0 {
+		n := 0
+		for _, i := range d.managers[0].files {
+			n += d.files[i].score(d.files[i].ingested(), who[a])
+		}
+		if taken(a) || n < 0 {
 			continue
 		}
 		if b := who[best]; b == nil || who[a].listed > b.listed {

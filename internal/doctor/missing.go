@@ -20,7 +20,7 @@ type lost struct {
 	win   span
 	named bool // a line names it; else the window is reckoned from those beside it
 	zip   bool
-	dim   bool // the logs of the main manager may end before it would have been ingested
+	dim   bool // the main manager's logs do not reach the time when it would have been ingested
 
 	acts []act // what logs say of its file
 	page *page // the row that says that it is missing, where no log does
@@ -74,7 +74,7 @@ func (d *Doctor) holes(m *manager) []hole {
 				}
 				continue
 			}
-			if r.what != named {
+			if r.what != named || f.Form != Listing { // else a piece of a line, of any gateway
 				continue
 			}
 			var only *hole // a listing does not say whose it is; names rarely coincide
@@ -138,37 +138,82 @@ func (h *hole) windows(usual int64) []lost {
 	return out
 }
 
-// heardOf are the times at which some log has a line from or about the main
-// manager, in UTC.
-func (d *Doctor) heardOf(m *manager) stretches {
+// ownLogs are the times at which the main manager's logs have lines, in UTC.
+func (d *Doctor) ownLogs(m *manager) stretches {
 	var out stretches
+	parsed := slices.ContainsFunc(m.files, func(i int) bool { return d.files[i].count[ingest] > 0 })
 	for _, i := range m.files {
 		f := d.files[i]
-		for _, s := range f.alive {
-			out = append(out, stretch{s.from - f.offsetAt(s.from), s.to - f.offsetAt(s.to)})
+		if parsed && f.count[ingest] == 0 {
+			continue // smad_logs do not tell what was ingested
+		}
+		for _, s := range f.aliveUTC() {
+			out = append(out, stretch{s.from - m.skew, s.to - m.skew})
 		}
 	}
-	if m.addr == 0 {
-		return out
-	}
+	return out
+}
+
+// skewOf is how many seconds a manager's clock is ahead of the gateways': what
+// it copied it takes in at once, and never before.
+func (d *Doctor) skewOf(m *manager) int64 {
+	copied := make(map[uint16]map[span]int64)
 	for _, f := range d.files {
-		var run stretch
 		for i, r := range f.records.all {
-			if r.addr != m.addr {
+			if r.what != scp || r.addr != m.addr || m.addr == 0 {
+				continue
+			}
+			if copied[r.host] == nil {
+				copied[r.host] = make(map[span]int64)
+			}
+			if len(copied[r.host]) < 1000 {
+				copied[r.host][r.win()] = f.utc(i, r.at)
+			}
+		}
+	}
+	var ahead []int64
+	for _, i := range m.files {
+		f := d.files[i]
+		for k, r := range f.records.all {
+			if r.what != ingest {
+				continue
+			}
+			at := f.utc(k, r.at)
+			if c, ok := copied[r.host][r.win()]; ok {
+				ahead = append(ahead, at-c)
+			} else if at < r.win().to() {
+				ahead = append(ahead, at-r.win().to())
+			}
+		}
+	}
+	if len(ahead) == 0 {
+		return 0
+	}
+	slices.Sort(ahead)
+	if least := ahead[len(ahead)/20]; least < 0 || least > 60 {
+		return least
+	}
+	return 0
+}
+
+// seenAt are the times at which the cli_logs of each gateway, and smad_logs,
+// have lines about the main manager, in UTC.
+func (d *Doctor) seenAt(m *manager) map[uint16]stretches {
+	out := make(map[uint16]stretches)
+	for fi, f := range d.files {
+		mine := slices.Contains(m.files, fi)
+		last := make(map[uint16]*stretch)
+		for i, r := range f.records.all {
+			if (r.addr != m.addr || m.addr == 0) && (!mine || r.what != pull) {
 				continue
 			}
 			at := f.utc(i, r.at)
-			if run.to != 0 && at >= run.from && at-run.to <= quiet {
-				run.to = max(run.to, at)
+			if s := last[r.host]; s != nil && at >= s.from && at-s.to <= quiet {
+				s.to = max(s.to, at)
 				continue
 			}
-			if run.to != 0 {
-				out = append(out, run)
-			}
-			run = stretch{at, at}
-		}
-		if run.to != 0 {
-			out = append(out, run)
+			out[r.host] = append(out[r.host], stretch{at, at})
+			last[r.host] = &out[r.host][len(out[r.host])-1]
 		}
 	}
 	return out
@@ -177,18 +222,24 @@ func (d *Doctor) heardOf(m *manager) stretches {
 // tell divides the windows of all holes into those that are missing and times
 // that no log covers.
 func (d *Doctor) tell(m *manager) (missing []lost, uncovered []dark) {
-	heard := d.heardOf(m)
+	m.skew = d.skewOf(m)
+	own, seen := d.ownLogs(m), d.seenAt(m)
 	waits := d.waits(m)
 	for _, h := range d.holes(m) {
 		usual := m.took[h.host].usual()
-		known := slices.Clone(heard).joined(maxDark * usual)
+		logs := slices.Clone(own).joined(maxDark * usual)
+		visits := slices.Clone(seen[h.host]).joined(maxDark * usual)
+		if len(m.files) == 0 { // the gateways alone tell what it took
+			logs = visits
+		}
 		for _, w := range h.windows(usual) {
-			s, ok := known.around(w.win.to())
-			if !ok {
+			s, told := logs.around(w.win.to())
+			_, visited := visits.around(w.win.to())
+			if !told && !visited {
 				uncovered = darken(uncovered, h.host, w.win, unheard)
 				continue
 			}
-			w.dim = s.to < w.win.to()+waits[h.host]
+			w.dim = !told || s.to < w.win.to()+waits[h.host]
 			missing = append(missing, w)
 		}
 	}
@@ -215,7 +266,7 @@ func (d *Doctor) waits(m *manager) map[uint16]int64 {
 		f := d.files[i]
 		for k, r := range f.records.all {
 			if (r.what == ingest || r.what == pull) && len(lags[r.host]) < most {
-				lags[r.host] = append(lags[r.host], f.utc(k, r.at)-r.win().to())
+				lags[r.host] = append(lags[r.host], f.utc(k, r.at)-m.skew-r.win().to())
 			}
 		}
 	}

@@ -38,7 +38,7 @@ type File struct {
 type logFile struct {
 	File
 	records records
-	alive   []stretch // local times at which the file has lines, of a manager's logs
+	alive   []heard // local times at which the file has lines, of a manager's logs
 	count   [named + 1]int64
 	first   int64 // local seconds of the first and the last stamp, 0 without
 	last    int64
@@ -49,16 +49,35 @@ type logFile struct {
 // stretch is a time without a silence.
 type stretch struct{ from, to int64 }
 
+// heard is a stretch of a file in its local time, and the records that it
+// begins and ends at: an hour may occur twice.
+type heard struct {
+	stretch
+	first, last int
+}
+
 // quiet is the silence, in seconds, that ends a stretch of a manager's log.
 const quiet = 300
 
-func (f *logFile) heard(at int64) {
-	if n := len(f.alive); n > 0 && at >= f.alive[n-1].from-quiet && at <= f.alive[n-1].to+quiet {
-		f.alive[n-1].from = min(f.alive[n-1].from, at)
-		f.alive[n-1].to = max(f.alive[n-1].to, at)
+func (f *logFile) hear(at int64) {
+	if n := len(f.alive); n > 0 && at >= f.alive[n-1].to-quiet && at <= f.alive[n-1].to+quiet {
+		a := &f.alive[n-1]
+		if at > a.to {
+			a.to, a.last = at, f.records.n
+		}
+		a.from = min(a.from, at)
 		return
 	}
-	f.alive = append(f.alive, stretch{at, at})
+	f.alive = append(f.alive, heard{stretch{at, at}, f.records.n, f.records.n})
+}
+
+// aliveUTC are the times at which the file has lines, in UTC.
+func (f *logFile) aliveUTC() stretches {
+	out := make(stretches, 0, len(f.alive))
+	for _, a := range f.alive {
+		out = append(out, stretch{f.utc(a.first, uint32(a.from)), f.utc(a.last, uint32(a.to))})
+	}
+	return out
 }
 
 // Doctor reads files and finds out. It is not safe for concurrent use.
@@ -71,6 +90,9 @@ type Doctor struct {
 	stamps stamper
 	namer  namer
 
+	open   map[string]session // of the file that was read last
+	openOf string
+
 	// Made by Report.
 	managers []manager
 }
@@ -79,7 +101,25 @@ type Doctor struct {
 func New(o Options) *Doctor { return &Doctor{o: o, names: newNames()} }
 
 // login is a session that is open.
-type session struct{ host, addr uint16 }
+type session struct {
+	host, addr uint16
+	mixed      bool // which of two it is cannot be told
+	at         int64
+}
+
+// longSession is how many seconds a login counts: numbers of processes come
+// again.
+const longSession = 1800
+
+// sessions are those that were open at the end of the file that this one goes
+// on from, or none.
+func (d *Doctor) sessions(name string) map[string]session {
+	if d.open == nil || !source.SameSet(d.openOf, name) {
+		d.open = make(map[string]session)
+	}
+	d.openOf = name
+	return d.open
+}
 
 // maxSessions bounds the sessions of a file that are open at a time: one whose
 // end was lost is forgotten.
@@ -90,7 +130,7 @@ const maxSessions = 100_000
 func (d *Doctor) Read(ctx context.Context, name string, in *source.File) error {
 	f := &logFile{File: File{Name: name}, manager: -1}
 	d.files = append(d.files, f)
-	sessions := make(map[string]session)
+	sessions := d.sessions(name)
 	var pageText pageReader
 	lines := in.Lines()
 	for n := 0; ; n++ {
@@ -137,7 +177,7 @@ func (f *logFile) clock(at int64) {
 		f.first = at
 	}
 	f.last = at
-	f.heard(at)
+	f.hear(at)
 }
 
 // take keeps what a line says.
@@ -147,7 +187,10 @@ func (d *Doctor) take(f *logFile, sessions map[string]session, at int64, fact *f
 		offLow: uint32(l.Offset), offTop: uint8(l.Offset >> 32), what: fact.what}
 	switch fact.what {
 	case login:
-		s := session{d.names.of(fact.gateway), d.names.of(fact.address)}
+		s := session{host: d.names.of(fact.gateway), addr: d.names.of(fact.address), at: at}
+		if before, open := sessions[fact.pid]; open && before.host != s.host {
+			s.mixed = true // two gateways in one file, at the same number
+		}
 		if len(sessions) >= maxSessions {
 			clear(sessions)
 		}
@@ -158,6 +201,9 @@ func (d *Doctor) take(f *logFile, sessions map[string]session, at int64, fact *f
 		return
 	case list, scp, remove, command:
 		s := sessions[fact.pid] // without a login in the file: nobody knows
+		if s.mixed || at-s.at > longSession {
+			s = session{}
+		}
 		r.host, r.addr = s.host, s.addr
 	default:
 		r.host = d.names.of(fact.gateway)

@@ -146,7 +146,7 @@ func (d *Doctor) Report() *Report {
 	if len(d.managers) > 0 {
 		m = &d.managers[0]
 	}
-	d.findings(r, m)
+	d.findings(r, m, who)
 	d.listManagers(r, who)
 	d.listZones(r)
 	d.pageRows(r, m)
@@ -235,13 +235,11 @@ func (d *Doctor) places() {
 			}
 		}
 		var host uint16
-		for _, h := range sortedKeys(n) {
-			if n[h] > n[host] {
-				host = h
-			}
+		for h := range n {
+			host = h
 		}
-		if host == 0 {
-			continue
+		if len(n) != 1 {
+			continue // of several gateways: it may be any
 		}
 		for _, r := range f.records.all {
 			if r.host == 0 && r.what >= login && r.what < named {
@@ -280,8 +278,9 @@ func (f *logFile) locate(host uint16) {
 	}
 }
 
-func (d *Doctor) findings(r *Report, m *manager) {
+func (d *Doctor) findings(r *Report, m *manager, who map[uint16]*visitor) {
 	missing, uncovered := d.tell(m)
+	own := d.ownLogs(m)
 	missing = append(missing, d.reported(m, missing)...)
 	slices.SortFunc(missing, func(a, b lost) int {
 		return cmp.Or(cmp.Compare(a.host, b.host), bySpan(a.win, b.win))
@@ -289,12 +288,15 @@ func (d *Doctor) findings(r *Report, m *manager) {
 	logs := d.watch(m, missing)
 	for i := range missing {
 		w := &missing[i]
-		j := d.judge(m, w, logs[w.host])
+		j := d.judge(m, who, w, logs[w.host])
 		if w.page != nil && m.addr == 0 && j.confidence == High {
 			j.confidence = Medium // it may have been the main manager
 		}
-		if w.dim && j.cause != TakenByOther {
-			uncovered = darken(uncovered, w.host, w.win, "the logs of the main manager may end before this window was ingested")
+		if j.own != 0 && !d.followed(own, j.own, w) {
+			w.dim = true
+		}
+		if w.dim && j.cause != TakenByOther && j.silence == (stretch{}) {
+			uncovered = darken(uncovered, w.host, w.win, "the main manager's logs of the time when it would have been ingested are not here")
 			continue
 		}
 		r.Findings = append(r.Findings, d.finding(m, w, &j, logs[w.host]))
@@ -304,6 +306,13 @@ func (d *Doctor) findings(r *Report, m *manager) {
 	for _, u := range uncovered {
 		r.Uncovered = append(r.Uncovered, Uncovered{d.names.texts[u.host], utc(u.from), utc(u.to), u.reason})
 	}
+}
+
+// followed tells whether the main manager's logs cover the time behind its copy
+// of a window's file, when it would have been ingested.
+func (d *Doctor) followed(own stretches, copied int64, w *lost) bool {
+	s, ok := slices.Clone(own).joined(maxDark * int64(w.win.len)).around(copied)
+	return ok && s.to > copied+60
 }
 
 // rank puts the cause first that cost the most windows, and what has none last.
