@@ -48,7 +48,9 @@ func (d *Doctor) visitors() map[uint16]*visitor {
 			if r.what == remove {
 				v.removed++
 			}
-			v.took[r.host] = append(v.took[r.host], r.win())
+			if took := v.took[r.host]; len(took) == 0 || took[len(took)-1] != r.win() { // copied, then removed
+				v.took[r.host] = append(took, r.win())
+			}
 		}
 	}
 	for _, v := range out {

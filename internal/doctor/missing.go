@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 )
 
@@ -41,8 +42,8 @@ func windowsIn(length, usual int64) int64 { return (length + usual/2) / usual }
 // manager beyond which nothing follows from a hole.
 const maxDark = 10
 
-// maxLost bounds the windows of one hole that are told one by one.
-const maxLost = 100_000
+// maxLost bounds the windows that are told one by one.
+const maxLost = 1_000_000
 
 // holes finds what lies between the windows that the main manager ingested, and
 // what lines say of the windows there.
@@ -110,32 +111,33 @@ func holeOf(holes []hole, host uint16, w span) *hole {
 	return nil
 }
 
-// windows are those of a hole: the ones that lines name, and between them as
+// windows yields those of a hole: the ones that lines name, and between them as
 // many as there is room for.
-func (h *hole) windows(usual int64) []lost {
-	var out []lost
-	at := h.from
-	fill := func(to int64) {
-		n := windowsIn(to-at, usual)
-		for k := int64(0); k < n && len(out) < maxLost; k++ {
-			end := at + (to-at)/(n-k)
-			if n-k == 1 {
-				end = to
+func (h *hole) windows(usual int64) iter.Seq2[span, bool] {
+	return func(yield func(w span, named bool) bool) {
+		at := h.from
+		fill := func(to int64) bool {
+			n := windowsIn(to-at, usual)
+			for k := int64(0); k < n; k++ {
+				end := at + (to-at)/(n-k)
+				if !yield(span{uint32(at), uint32(end - at)}, false) {
+					return false
+				}
+				at = end
 			}
-			out = append(out, lost{host: h.host, win: span{uint32(at), uint32(end - at)}, zip: true})
-			at = end
+			return true
 		}
-	}
-	for _, w := range h.known {
-		if int64(w.from) < at-usual/2 {
-			continue // overlaps the one before
+		for _, w := range h.known {
+			if int64(w.from) < at-usual/2 {
+				continue // overlaps the one before
+			}
+			if !fill(int64(w.from)) || !yield(w, true) {
+				return
+			}
+			at = w.to()
 		}
-		fill(int64(w.from))
-		out = append(out, lost{host: h.host, win: w, named: true, zip: true})
-		at = w.to()
+		fill(h.to)
 	}
-	fill(h.to)
-	return out
 }
 
 // ownLogs are the times at which the main manager's logs have lines, in UTC.
@@ -232,15 +234,19 @@ func (d *Doctor) tell(m *manager) (missing []lost, uncovered []dark) {
 		if len(m.files) == 0 { // the gateways alone tell what it took
 			logs = visits
 		}
-		for _, w := range h.windows(usual) {
-			s, told := logs.around(w.win.to())
-			_, visited := visits.around(w.win.to())
-			if !told && !visited {
-				uncovered = darken(uncovered, h.host, w.win, unheard)
+		for w, named := range h.windows(usual) {
+			s, told := logs.around(w.to())
+			if !told {
+				if _, visited := visits.around(w.to()); !visited {
+					uncovered = darken(uncovered, h.host, w, unheard)
+					continue
+				}
+			}
+			if len(missing) == maxLost {
+				uncovered = darken(uncovered, h.host, w, "more windows are missing than are told one by one")
 				continue
 			}
-			w.dim = !told || s.to < w.win.to()+waits[h.host]
-			missing = append(missing, w)
+			missing = append(missing, lost{host: h.host, win: w, named: named, zip: true, dim: !told || s.to < w.to()+waits[h.host]})
 		}
 	}
 	return missing, append(uncovered, d.outside(m)...)

@@ -163,6 +163,7 @@ func (d *Doctor) Read(ctx context.Context, name string, in *source.File) error {
 	if err := lines.Err(); err != nil {
 		f.Error = err.Error()
 	}
+	f.records.clip()
 	d.pages = append(d.pages, pageText.rows(name)...)
 	f.Form = f.form(len(pageText.found) > 0)
 	if f.Form == CLI {
@@ -183,8 +184,7 @@ func (f *logFile) clock(at int64) {
 // take keeps what a line says.
 func (d *Doctor) take(f *logFile, sessions map[string]session, at int64, fact *fact, l source.Line) {
 	f.count[fact.what]++
-	r := record{at: uint32(at), from: fact.win.from, len: uint16(fact.win.len), line: uint32(l.Number),
-		offLow: uint32(l.Offset), offTop: uint8(l.Offset >> 32), what: fact.what}
+	r := record{at: uint32(at), from: fact.win.from, len: uint16(fact.win.len), line: uint32(l.Number), what: fact.what}
 	switch fact.what {
 	case login:
 		s := session{host: d.names.of(fact.gateway), addr: d.names.of(fact.address), at: at}
@@ -195,7 +195,7 @@ func (d *Doctor) take(f *logFile, sessions map[string]session, at int64, fact *f
 			clear(sessions)
 		}
 		sessions[strings.Clone(fact.pid)] = s
-		r.host, r.addr = s.host, s.addr
+		return // what is done in the session is what counts
 	case logout:
 		delete(sessions, fact.pid)
 		return
@@ -222,8 +222,7 @@ func (d *Doctor) bare(f *logFile, p *pageReader, l source.Line) {
 		if win, _, ok := d.namer.spanOf(strings.TrimRight(text[i:], "*@/=|")); ok {
 			f.Used++
 			f.count[named]++
-			f.records.add(record{from: win.from, len: uint16(win.len), line: uint32(l.Number),
-				offLow: uint32(l.Offset), offTop: uint8(l.Offset >> 32), what: named})
+			f.records.add(record{from: win.from, len: uint16(win.len), line: uint32(l.Number), what: named})
 			return
 		}
 	}

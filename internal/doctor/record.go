@@ -1,20 +1,19 @@
 package doctor
 
-// record is a line that matters, in 24 bytes: a gigabyte of log has millions.
+import "slices"
+
+// record is a line that matters, in 20 bytes: a gigabyte of log has millions.
 type record struct {
-	at     uint32 // stamp, local time as if it were UTC
-	from   uint32 // window, 0 is none
-	line   uint32 // number of the line, from 1
-	offLow uint32 // byte offset of the line in the uncompressed content
-	len    uint16 // of the window, in seconds
-	host   uint16 // gateway, index into names
-	addr   uint16 // who logged in, index into names; 0 is unknown
-	offTop uint8
-	what   what
+	at   uint32 // stamp, local time as if it were UTC
+	from uint32 // window, 0 is none
+	line uint32 // number of the line, from 1
+	len  uint16 // of the window, in seconds
+	host uint16 // gateway, index into names
+	addr uint16 // who logged in, index into names; 0 is unknown
+	what what
 }
 
-func (r *record) win() span     { return span{r.from, uint32(r.len)} }
-func (r *record) offset() int64 { return int64(r.offTop)<<32 | int64(r.offLow) }
+func (r *record) win() span { return span{r.from, uint32(r.len)} }
 
 // records are those of one file, in its order, in pieces: what grows by copying
 // needs its memory twice.
@@ -36,6 +35,13 @@ func (rs *records) add(r record) {
 	last := &rs.pieces[len(rs.pieces)-1]
 	*last = append(*last, r)
 	rs.n++
+}
+
+// clip gives back what was set aside for more.
+func (rs *records) clip() {
+	if n := len(rs.pieces); n > 0 {
+		rs.pieces[n-1] = slices.Clip(slices.Clone(rs.pieces[n-1]))
+	}
 }
 
 func (rs *records) at(i int) *record { return &rs.pieces[i/pieceLen][i%pieceLen] }

@@ -230,7 +230,7 @@ func (d *Doctor) places() {
 		}
 		n := make(map[uint16]int)
 		for _, r := range f.records.all {
-			if r.what == login {
+			if r.host != 0 && r.what >= list && r.what < named {
 				n[r.host]++
 			}
 		}
@@ -242,7 +242,7 @@ func (d *Doctor) places() {
 			continue // of several gateways: it may be any
 		}
 		for _, r := range f.records.all {
-			if r.host == 0 && r.what >= login && r.what < named {
+			if r.host == 0 && r.what >= list && r.what < named {
 				r.host = host
 			}
 		}
