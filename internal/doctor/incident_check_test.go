@@ -102,6 +102,14 @@ func (in *incident) check(t *testing.T, r *Report) (found, told int) {
 			t.Errorf("the main manager is %s, says %s", main.addr, m.Address)
 		}
 	}
+	for _, z := range r.Zones {
+		_, early := z.From.Add(-20 * time.Minute).In(in.zone).Zone()
+		_, late := z.From.Add(20 * time.Minute).In(in.zone).Zone() // clocks are off, and a change shows with the next name
+		if z.Offset != offsetWords(int64(early)) && z.Offset != offsetWords(int64(late)) {
+			in.misjudged++
+			t.Logf("%s is at %s from %s on, says %s", z.File, offsetWords(int64(late)), z.From, z.Offset)
+		}
+	}
 	return found, told
 }
 

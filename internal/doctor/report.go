@@ -168,6 +168,7 @@ func (d *Doctor) times() {
 	if d.o.Zone != nil {
 		return
 	}
+	agree(d.files)
 	for _, f := range d.files { // what names no window has the zone of its like
 		if len(f.shifts) > 0 || f.last == 0 {
 			continue

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -15,6 +16,10 @@ type shift struct {
 	offset int64 // seconds east of UTC
 	known  bool  // names told it, or somebody did
 	at     int64 // local time of that record
+
+	least  int64 // the least difference of a stamp to a window's end
+	prompt int   // stamps that lie shortly behind one, if this is the offset
+	last   int64 // local time of the last stamp of those that tell it
 }
 
 const (
@@ -26,6 +31,9 @@ const (
 	// for what files wait.
 	jump      = hour
 	jumpSlack = 20 * 60
+	// sparse is how much longer the soonest file may wait behind a change than
+	// before, where a manager comes rarely.
+	sparse = 45 * 60
 )
 
 // nearest tells the zone whose offset lies near a difference of seconds: whole
@@ -80,6 +88,26 @@ func (f *logFile) zones() {
 	if len(marks) == 0 {
 		return
 	}
+	// Clocks also went back where files are suddenly handled much sooner than the
+	// soonest before, if that was no backlog.
+	first, least := 0, marks[0].d
+	for i := 1; i < len(marks); i++ {
+		if least-marks[i].d > jump-jumpSlack {
+			prompt := 0
+			for _, m := range marks[first:i] {
+				if m.d-least <= skew {
+					prompt++
+				}
+			}
+			if prompt >= 5 && marks[i-1].at-marks[first].at > skew {
+				back = append(back, marks[i].record)
+			}
+			first, least = i, marks[i].d
+		}
+		least = min(least, marks[i].d)
+	}
+	slices.Sort(back)
+	back = slices.Compact(back)
 	// low is the least difference from a mark to the next time that clocks went
 	// back: what waited for long is followed by what did not, so that a rise that
 	// lasts is a change of summer time.
@@ -98,21 +126,25 @@ func (f *logFile) zones() {
 	}
 	start := 0
 	add := func(first, end int) {
-		least := marks[first].d
+		least, last := marks[first].d, marks[first].at
 		for i := first; i < end; i++ {
-			least = min(least, marks[i].d)
+			least, last = min(least, marks[i].d), max(last, marks[i].at)
 		}
-		at := marks[first].at
-		record := marks[first].record
+		sh := shift{record: marks[first].record, offset: nearest(least), known: true, at: marks[first].at, least: least, last: last}
 		if first == 0 {
-			record = 0
-			at = f.first
+			sh.record, sh.at = 0, f.first
 		}
-		off := nearest(least)
-		if n := len(f.shifts); n > 0 && f.shifts[n-1].offset == off {
+		for i := first; i < end; i++ {
+			if d := marks[i].d - sh.offset; d >= -skew && d <= skew+3*60 {
+				sh.prompt++
+			}
+		}
+		if n := len(f.shifts); n > 0 && f.shifts[n-1].offset == sh.offset {
+			f.shifts[n-1].last = sh.last
+			f.shifts[n-1].prompt += sh.prompt
 			return
 		}
-		f.shifts = append(f.shifts, shift{record: record, offset: off, known: true, at: at})
+		f.shifts = append(f.shifts, sh)
 	}
 	level := low[0]
 	for i := 1; i < len(marks); i++ {
@@ -120,12 +152,48 @@ func (f *logFile) zones() {
 		for _, b := range back {
 			wentBack = wentBack || b > marks[i-1].record && b <= marks[i].record
 		}
-		if wentBack || low[i]-level > jump-jumpSlack && low[i]-level < jump+jumpSlack {
+		// What comes at once after a long wait is done with in minutes.
+		lasts := marks[len(marks)-1].at-marks[i].at > skew
+		if wentBack || lasts && low[i]-level > jump-jumpSlack && low[i]-level < jump+sparse {
 			add(start, i)
 			start, level = i, low[i]
 		}
 	}
 	add(start, len(marks))
+}
+
+// sure tells whether enough files were handled at once for the offset to be
+// believed: many, over a time that is longer than going through a backlog.
+func (s *shift) sure() bool { return s.prompt >= 5 && s.last-s.at > skew }
+
+// agree corrects the offsets that few names tell by those of other files: the
+// logs of a site are mostly in one zone.
+func agree(files []*logFile) {
+	type known struct{ from, to, offset int64 }
+	var all []known
+	for _, f := range files {
+		for i := range f.shifts {
+			if s := &f.shifts[i]; s.sure() {
+				all = append(all, known{s.at, s.last, s.offset})
+			}
+		}
+	}
+	for _, f := range files {
+		for i := range f.shifts {
+			s := &f.shifts[i]
+			if s.sure() || !s.known {
+				continue
+			}
+			best := int64(-1)
+			for _, k := range all {
+				far := max(k.from-s.last, s.at-k.to, 0)
+				if (best < 0 || far < best) && s.least-k.offset >= -skew {
+					best, s.offset = far, k.offset
+				}
+			}
+		}
+		f.shifts = slices.CompactFunc(f.shifts, func(a, b shift) bool { return a.offset == b.offset })
+	}
 }
 
 // utc is the time of a record.
