@@ -141,24 +141,10 @@ func (d *Doctor) Read(ctx context.Context, name string, in *source.File) error {
 		if !ok {
 			break
 		}
-		f.Lines++
-		at, rest, ok := d.stamps.read(l.Text)
-		if !ok {
-			d.bare(f, &pageText, l)
-			continue
-		}
-		fact, ok := d.namer.factOf(rest)
-		if !ok {
-			f.Bad++
-			continue
-		}
-		f.clock(at)
-		if fact.what == noise {
-			f.Other++
-			continue
-		}
-		f.Used++
-		d.take(f, sessions, at, &fact, l)
+		d.line(f, sessions, &pageText, l)
+	}
+	if l, ok := lines.Rest(); ok {
+		d.line(f, sessions, &pageText, l)
 	}
 	if err := lines.Err(); err != nil {
 		f.Error = err.Error()
@@ -170,6 +156,28 @@ func (d *Doctor) Read(ctx context.Context, name string, in *source.File) error {
 		f.alive = nil // of which who is there is asked, not when
 	}
 	return nil
+}
+
+// line takes a line.
+func (d *Doctor) line(f *logFile, sessions map[string]session, page *pageReader, l source.Line) {
+	f.Lines++
+	at, rest, ok := d.stamps.read(l.Text)
+	if !ok {
+		d.bare(f, page, l)
+		return
+	}
+	fact, ok := d.namer.factOf(rest)
+	if !ok {
+		f.Bad++
+		return
+	}
+	f.clock(at)
+	if fact.what == noise {
+		f.Other++
+		return
+	}
+	f.Used++
+	d.take(f, sessions, at, &fact, l)
 }
 
 // clock notes that the file has a line of this time.

@@ -37,16 +37,18 @@ func fill(name string, want map[int64][]*string, open func(string) (*source.File
 	}
 	defer f.Close()
 	lines := f.Lines()
-	for left := len(want); left > 0; {
+	for len(want) > 0 {
 		l, ok := lines.Next()
 		if !ok {
-			return lines.Err()
+			if l, ok = lines.Rest(); !ok || want[l.Number] == nil {
+				return lines.Err()
+			}
 		}
 		to, ok := want[l.Number]
 		if !ok {
 			continue
 		}
-		left--
+		delete(want, l.Number)
 		text := strings.ReplaceAll(l.Text[:min(len(l.Text), maxText)], "\t", "  ") // of a page
 		text = strings.Clone(text)
 		for _, t := range to {

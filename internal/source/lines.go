@@ -134,6 +134,16 @@ func (l *Lines) Err() error {
 // Waiting is the number of bytes of an unfinished last line.
 func (l *Lines) Waiting() int64 { return int64(len(l.carry)) + l.excess }
 
+// Rest is an unfinished last line, behind the last that Next gave; false when
+// there is none. More of it may come, where the source is still written.
+func (l *Lines) Rest() (Line, bool) {
+	if len(l.carry) == 0 || l.start < len(l.chunk) {
+		return Line{}, false
+	}
+	at := l.Offset()
+	return Line{Text: string(l.carry[:min(len(l.carry), MaxLine)]), Number: l.number + 1, Offset: at, End: at + l.Waiting()}, true
+}
+
 // Number is the number of lines yielded so far.
 func (l *Lines) Number() int64 { return l.number }
 

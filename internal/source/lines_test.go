@@ -83,6 +83,20 @@ func TestLines(t *testing.T) {
 
 // TestLinesSplit holds Lines against bytes.Split for content of any shape and
 // reads of any size.
+// TestLinesRest: what has no newline is there for those who ask for it.
+func TestLinesRest(t *testing.T) {
+	for in, want := range map[string]Line{"a\nbc": {"bc", 2, 2, 4}, "bc": {"bc", 1, 0, 2}, "a\n": {}, "": {}} {
+		l := open(t, strings.NewReader(in)).Lines()
+		all(l)
+		for range 2 { // it is not taken away
+			got, ok := l.Rest()
+			if ok != (want.Number > 0) || got != want {
+				t.Errorf("%q: Rest() = %+v, %t", in, got, ok)
+			}
+		}
+	}
+}
+
 func TestLinesSplit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		parts := rapid.SliceOfN(rapid.SampledFrom([]string{"\n", "a", "bb\n", strings.Repeat("c", 70_000), strings.Repeat("d\n", 40_000)}), 1, 12).Draw(t, "parts")
