@@ -127,17 +127,28 @@ func (d *Doctor) whyLost(m *manager, w *lost, j *judgement, g *gatewayLog) strin
 			next = a.at
 		}
 	}
+	long := 5 * int64(w.win.len)
+	others := slices.ContainsFunc(g.acts, func(a act) bool { return a.at >= end-long && a.at < end && a.addr != m.addr })
+	every := int64(0)
+	if len(gaps) > 0 {
+		slices.Sort(gaps)
+		every = gaps[len(gaps)/2]
+	}
 	switch {
-	case last == 0 && next == 0:
-		return "no line shows the main manager at the gateway at that time"
-	case last == 0 || end-last > 5*int64(w.win.len):
-		return "no line shows the main manager at the gateway in the last " + seconds(5*int64(w.win.len)) + " before" + nextWords(next, gone)
+	case (last == 0 || end-last > long) && others:
+		return "the main manager was away: it had not looked for " + seconds(long) + nextWords(next, gone)
+	case last == 0 || end-last > long:
+		return "no line tells whether the main manager looked" + nextWords(next, gone)
 	case last >= end:
 		return fmt.Sprintf("the main manager saw the file %s after the window closed, and had not copied it when it was removed %s later", seconds(last-end), seconds(gone-last))
-	case end-last <= 30:
+	case end-last <= 30 || every > 0 && every <= int64(w.win.len)*3/2:
 		return fmt.Sprintf("the main manager looked %s too early", seconds(end-last)) + nextWords(next, gone)
 	}
-	return fmt.Sprintf("the main manager polls too rarely: it had looked %s before the window closed", seconds(end-last)) + nextWords(next, gone)
+	rate := ""
+	if every > 0 {
+		rate = ", every " + seconds(every)
+	}
+	return fmt.Sprintf("the main manager polls too rarely%s: it had looked %s before the window closed", rate, seconds(end-last)) + nextWords(next, gone)
 }
 
 func nextWords(next, gone int64) string {
