@@ -1,11 +1,12 @@
 // Command bench measures Waybill beside other programs on the same log, and
 // how fast a filled store answers.
 //
-//	bench                 versus, dialects, first and store, as `make bench` does
+//	bench                 versus, dialects, first, doctor and store, as `make bench` does
 //	bench versus          Waybill, pflogsumm, rg, zcat and lnav on one log
 //	bench exim            Waybill, exigrep and eximstats on one log of Exim
 //	bench dialects        each dialect's lines a second beside those of Postfix
 //	bench first           how long after its start `waybill open` finds something
+//	bench doctor          `waybill doctor` on a gigabyte of logs
 //	bench store           fill a store and search it
 //	bench search DATA     search a store that is there
 //	bench parse LOG       lines to events only, on one core
@@ -89,9 +90,9 @@ func run() (err error) {
 		return latency(ctx, flag.Arg(1), o.queries, os.Stdout)
 	case "import":
 		return importHere(ctx, flag.Arg(1), flag.Args()[min(2, flag.NArg()):], o.heap, os.Stderr)
-	case "", "versus", "exim", "dialects", "first", "store":
+	case "", "versus", "exim", "dialects", "first", "doctor", "store":
 	default:
-		return fmt.Errorf("%q is not versus, exim, dialects, first, store, search, parse or import", what)
+		return fmt.Errorf("%q is not versus, exim, dialects, first, doctor, store, search, parse or import", what)
 	}
 	if o.dir == "" {
 		if o.dir, err = os.MkdirTemp("", "waybill-bench-"); err != nil {
@@ -124,6 +125,11 @@ func run() (err error) {
 	}
 	if what == "" || what == "first" {
 		if err := first(ctx, o, os.Stdout); err != nil {
+			return err
+		}
+	}
+	if what == "" || what == "doctor" {
+		if err := diagnose(ctx, o, os.Stdout); err != nil {
 			return err
 		}
 	}
