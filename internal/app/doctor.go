@@ -2,13 +2,18 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"waybill/internal/doctor"
 	"waybill/internal/source"
@@ -18,9 +23,6 @@ import (
 type Diagnosis struct {
 	doctor.Options
 	Stdin io.Reader // what "-" stands for
-	// Progress is told each file before it is read, with the number of those that
-	// follow; nil for nobody.
-	Progress func(path string, left int)
 }
 
 // Diagnose reads files, and those in directories and below, and finds out which
@@ -43,28 +45,40 @@ func Diagnose(ctx context.Context, o Diagnosis, paths []string) (*doctor.Report,
 		}
 		return source.Open(path)
 	}
-	d := doctor.New(o.Options)
-	for i, path := range files {
-		if o.Progress != nil {
-			o.Progress(path, len(files)-1-i)
-		}
-		if path == "-" && piped == "" {
-			if piped, err = keep(o.Stdin); err != nil {
-				return nil, nil, err
-			}
-		}
-		f, err := open(path)
-		if err != nil {
-			bad = append(bad, err)
-			continue
-		}
-		err = d.Read(ctx, path, f)
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
-		if err != nil {
+	if slices.Contains(files, "-") {
+		if piped, err = keep(o.Stdin); err != nil {
 			return nil, nil, err
 		}
+	}
+	d := doctor.New(o.Options)
+	readings := make([]*doctor.Reading, len(files))
+	unread := make([]error, len(files))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, path := range files {
+		group.Go(func() error {
+			f, err := open(path)
+			if err != nil {
+				unread[i] = err
+				return nil
+			}
+			in := doctor.Open(path)
+			if err := errors.Join(in.Read(ctx, f), f.Close()); err != nil {
+				return err
+			}
+			readings[i] = in
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, nil, err
+	}
+	for i, in := range readings {
+		if in == nil {
+			bad = append(bad, unread[i])
+			continue
+		}
+		d.Add(in)
 	}
 	r := d.Report()
 	return r, bad, r.Fill(open)

@@ -41,9 +41,11 @@ func BenchmarkRead(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			if err := d.Read(b.Context(), name, f); err != nil {
+			in := Open(name)
+			if err := in.Read(b.Context(), f); err != nil {
 				b.Fatal(err)
 			}
+			d.Add(in)
 		}
 		if r := d.Report(); len(r.Findings) != 0 {
 			b.Fatalf("%d findings", len(r.Findings))

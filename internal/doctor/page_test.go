@@ -17,9 +17,11 @@ func readText(t *testing.T, d *Doctor, name, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Read(t.Context(), name, f); err != nil {
+	in := Open(name)
+	if err := in.Read(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
+	d.Add(in)
 }
 
 // TestPageForms: a page tells the same however it was saved.

@@ -80,24 +80,21 @@ func (f *logFile) aliveUTC() stretches {
 	return out
 }
 
-// Doctor reads files and finds out. It is not safe for concurrent use.
+// Doctor finds out. It is not safe for concurrent use.
 type Doctor struct {
 	o     Options
 	names *names
 	files []*logFile
 	pages []page // rows of availability pages
 
-	stamps stamper
-	namer  namer
-
-	open   map[string]session // of the file that was read last
+	open   map[string]session // at the end of the file that was added last
 	openOf string
 
 	// Made by Report.
 	managers []manager
 }
 
-// New returns a Doctor that has read nothing.
+// New returns a Doctor that knows no file.
 func New(o Options) *Doctor { return &Doctor{o: o, names: newNames()} }
 
 // login is a session that is open.
@@ -111,27 +108,39 @@ type session struct {
 // again.
 const longSession = 1800
 
-// sessions are those that were open at the end of the file that this one goes
-// on from, or none.
-func (d *Doctor) sessions(name string) map[string]session {
-	if d.open == nil || !source.SameSet(d.openOf, name) {
-		d.open = make(map[string]session)
-	}
-	d.openOf = name
-	return d.open
+// maxSessions bounds the sessions of a file that are open at a time: one whose
+// end was lost is forgotten. maxOrphans bounds the lines of sessions whose login
+// is not in the file.
+const (
+	maxSessions = 100_000
+	maxOrphans  = 10_000
+)
+
+// Reading is the reading of one file. Several may go on at once.
+type Reading struct {
+	f        *logFile
+	names    *names
+	stamps   stamper
+	namer    namer
+	page     pageReader
+	sessions map[string]session
+	orphans  []orphan
 }
 
-// maxSessions bounds the sessions of a file that are open at a time: one whose
-// end was lost is forgotten.
-const maxSessions = 100_000
+// orphan is a record of a session whose login is not in the file.
+type orphan struct {
+	record int
+	pid    string
+}
 
-// Read reads a file to its end. What is wrong with the file is in the report;
-// an error ends the whole examination.
-func (d *Doctor) Read(ctx context.Context, name string, in *source.File) error {
-	f := &logFile{File: File{Name: name}, manager: -1}
-	d.files = append(d.files, f)
-	sessions := d.sessions(name)
-	var pageText pageReader
+// Open begins the reading of a file. name is how the report calls it.
+func Open(name string) *Reading {
+	return &Reading{f: &logFile{File: File{Name: name}, manager: -1}, names: newNames(), sessions: make(map[string]session)}
+}
+
+// Read reads the file to its end. What is wrong with it is in the report; an
+// error, that of ctx, ends the whole examination.
+func (r *Reading) Read(ctx context.Context, in *source.File) error {
 	lines := in.Lines()
 	for n := 0; ; n++ {
 		if n&0xfff == 0 && ctx.Err() != nil {
@@ -141,32 +150,59 @@ func (d *Doctor) Read(ctx context.Context, name string, in *source.File) error {
 		if !ok {
 			break
 		}
-		d.line(f, sessions, &pageText, l)
+		r.line(l)
 	}
 	if l, ok := lines.Rest(); ok {
-		d.line(f, sessions, &pageText, l)
+		r.line(l)
 	}
 	if err := lines.Err(); err != nil {
-		f.Error = err.Error()
+		r.f.Error = err.Error()
 	}
-	f.records.clip()
-	d.pages = append(d.pages, pageText.rows(name)...)
-	f.Form = f.form(len(pageText.found) > 0)
-	if f.Form == CLI {
-		f.alive = nil // of which who is there is asked, not when
+	r.f.records.clip()
+	r.f.Form = r.f.form(len(r.page.found) > 0)
+	if r.f.Form == CLI {
+		r.f.alive = nil // of which who is there is asked, not when
 	}
 	return nil
 }
 
+// Add takes a file that was read. Files of one log are best added in the order
+// of their names: a session may go on from one to the next.
+func (d *Doctor) Add(r *Reading) {
+	to := make([]uint16, len(r.names.texts))
+	for i, text := range r.names.texts {
+		to[i] = d.names.of(text)
+	}
+	for _, rec := range r.f.records.all {
+		rec.host, rec.addr = to[rec.host], to[rec.addr]
+	}
+	if source.SameSet(d.openOf, r.f.Name) {
+		for _, o := range r.orphans {
+			rec := r.f.records.at(o.record)
+			if s, ok := d.open[o.pid]; ok && !s.mixed && int64(rec.at)-s.at <= longSession {
+				rec.host, rec.addr = s.host, s.addr
+			}
+		}
+	}
+	for pid, s := range r.sessions {
+		s.host, s.addr = to[s.host], to[s.addr]
+		r.sessions[pid] = s
+	}
+	d.open, d.openOf = r.sessions, r.f.Name
+	d.files = append(d.files, r.f)
+	d.pages = append(d.pages, r.page.rows(r.f.Name)...)
+}
+
 // line takes a line.
-func (d *Doctor) line(f *logFile, sessions map[string]session, page *pageReader, l source.Line) {
+func (r *Reading) line(l source.Line) {
+	f := r.f
 	f.Lines++
-	at, rest, ok := d.stamps.read(l.Text)
+	at, rest, ok := r.stamps.read(l.Text)
 	if !ok {
-		d.bare(f, page, l)
+		r.bare(l)
 		return
 	}
-	fact, ok := d.namer.factOf(rest)
+	fact, ok := r.namer.factOf(rest)
 	if !ok {
 		f.Bad++
 		return
@@ -177,7 +213,7 @@ func (d *Doctor) line(f *logFile, sessions map[string]session, page *pageReader,
 		return
 	}
 	f.Used++
-	d.take(f, sessions, at, &fact, l)
+	r.take(at, &fact, l)
 }
 
 // clock notes that the file has a line of this time.
@@ -190,51 +226,56 @@ func (f *logFile) clock(at int64) {
 }
 
 // take keeps what a line says.
-func (d *Doctor) take(f *logFile, sessions map[string]session, at int64, fact *fact, l source.Line) {
+func (r *Reading) take(at int64, fact *fact, l source.Line) {
+	f := r.f
 	f.count[fact.what]++
-	r := record{at: uint32(at), from: fact.win.from, len: uint16(fact.win.len), line: uint32(l.Number), what: fact.what}
+	rec := record{at: uint32(at), from: fact.win.from, len: uint16(fact.win.len), line: uint32(l.Number), what: fact.what}
 	switch fact.what {
 	case login:
-		s := session{host: d.names.of(fact.gateway), addr: d.names.of(fact.address), at: at}
-		if before, open := sessions[fact.pid]; open && before.host != s.host {
+		s := session{host: r.names.of(fact.gateway), addr: r.names.of(fact.address), at: at}
+		if before, open := r.sessions[fact.pid]; open && before.host != s.host {
 			s.mixed = true // two gateways in one file, at the same number
 		}
-		if len(sessions) >= maxSessions {
-			clear(sessions)
+		if len(r.sessions) >= maxSessions {
+			clear(r.sessions)
 		}
-		sessions[strings.Clone(fact.pid)] = s
+		r.sessions[strings.Clone(fact.pid)] = s
 		return // what is done in the session is what counts
 	case logout:
-		delete(sessions, fact.pid)
+		delete(r.sessions, fact.pid)
 		return
 	case list, scp, remove, command:
-		s := sessions[fact.pid] // without a login in the file: nobody knows
+		s, ok := r.sessions[fact.pid]
+		if !ok && len(r.orphans) < maxOrphans {
+			r.orphans = append(r.orphans, orphan{f.records.n, strings.Clone(fact.pid)})
+		}
 		if s.mixed || at-s.at > longSession {
 			s = session{}
 		}
-		r.host, r.addr = s.host, s.addr
+		rec.host, rec.addr = s.host, s.addr
 	default:
-		r.host = d.names.of(fact.gateway)
+		rec.host = r.names.of(fact.gateway)
 	}
-	f.records.add(r)
+	f.records.add(rec)
 }
 
 // bare takes a line without a stamp: of a listing or of a saved page, or noise.
-func (d *Doctor) bare(f *logFile, p *pageReader, l source.Line) {
+func (r *Reading) bare(l source.Line) {
+	f := r.f
 	text := strings.TrimSpace(l.Text)
 	if text == "" {
 		f.Other++
 		return
 	}
 	if i := strings.LastIndex(text, namePrefix); i >= 0 {
-		if win, _, ok := d.namer.spanOf(strings.TrimRight(text[i:], "*@/=|")); ok {
+		if win, _, ok := r.namer.spanOf(strings.TrimRight(text[i:], "*@/=|")); ok {
 			f.Used++
 			f.count[named]++
 			f.records.add(record{from: win.from, len: uint16(win.len), line: uint32(l.Number), what: named})
 			return
 		}
 	}
-	if p.line(text, l.Number) {
+	if r.page.line(text, l.Number) {
 		f.Used++
 		return
 	}

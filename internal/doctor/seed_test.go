@@ -23,10 +23,12 @@ func examine(t testing.TB, o Options, paths ...string) *Report {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := d.Read(t.Context(), p, f); err != nil {
+		in := Open(p)
+		if err := in.Read(t.Context(), f); err != nil {
 			t.Fatal(err)
 		}
 		f.Close()
+		d.Add(in)
 	}
 	r := d.Report()
 	if err := r.Fill(open); err != nil {
@@ -102,9 +104,11 @@ func TestSeedPages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := d.Read(t.Context(), name, f); err != nil {
+		in := Open(name)
+		if err := in.Read(t.Context(), f); err != nil {
 			t.Fatal(err)
 		}
+		d.Add(in)
 	}
 	if len(d.pages) != 3 || d.pages[0].from != time.Date(2020, 7, 15, 16, 36, 0, 0, time.UTC).Unix() || d.pages[0].to != time.Date(2023, 2, 14, 7, 52, 0, 0, time.UTC).Unix() || !d.pages[0].whole {
 		t.Errorf("ranges: %+v", d.pages)

@@ -1,7 +1,10 @@
 package doctor
 
 import (
+	"runtime"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"waybill/internal/source"
 )
@@ -22,12 +25,12 @@ func (r *Report) Fill(open func(name string) (*source.File, error)) error {
 			want[e.File][e.Line] = append(want[e.File][e.Line], &e.Text)
 		}
 	}
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
 	for name, lines := range want {
-		if err := fill(name, lines, open); err != nil {
-			return err
-		}
+		group.Go(func() error { return fill(name, lines, open) })
 	}
-	return nil
+	return group.Wait()
 }
 
 func fill(name string, want map[int64][]*string, open func(string) (*source.File, error)) error {
