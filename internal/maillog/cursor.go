@@ -51,13 +51,13 @@ func (c *cursor) proc() procKey { return procKey{c.o, c.h.PID} }
 // begin starts an event of the line. Its facts follow with add, and emit hands
 // it over.
 func (c *cursor) begin(k track.Kind) *track.Event {
-	attrs := c.ev.Attrs[:0]
-	c.ev = track.Event{
-		Time: c.h.Time, Kind: k, Uncertain: c.h.Uncertain,
-		Host: c.h.Host, Tag: c.h.Tag, PID: c.h.PID,
-		Line: c.number, Offset: c.offset, Text: c.h.Text, Attrs: attrs,
-	}
-	return &c.ev
+	e := &c.ev // field by field: a literal would be made beside it and copied
+	e.Time, e.Kind, e.Uncertain = c.h.Time, k, c.h.Uncertain
+	e.Host, e.Tag, e.PID = c.h.Host, c.h.Tag, c.h.PID
+	e.QueueID, e.MID, e.ICID = "", 0, 0
+	e.Source, e.Line, e.Offset = 0, c.number, c.offset
+	e.Text, e.Attrs = c.h.Text, e.Attrs[:0]
+	return e
 }
 
 // message starts an event of the life l.
