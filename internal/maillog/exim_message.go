@@ -244,13 +244,16 @@ func cutPath(s string, failed bool) (p eximPath, rest string) {
 			p.original, rest = top, more
 		}
 	}
+	if p.original == "" && p.address != blackhole {
+		return p, rest
+	}
 	switch at := strings.LastIndexByte(p.address, '@'); {
 	case p.address == blackhole:
 		p.address, p.original = p.original, ""
 		if parent != "" {
 			p.address, p.original = parent, p.address
 		}
-	case at >= 0 || p.original == "":
+	case at >= 0:
 	case parent != "":
 		p.address = parent
 	default:
