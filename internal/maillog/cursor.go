@@ -1,6 +1,7 @@
 package maillog
 
 import (
+	"hash/maphash"
 	"net/netip"
 	"strings"
 
@@ -37,6 +38,8 @@ type procKey struct {
 	o   *origin
 	pid uint32
 }
+
+func (k procKey) hash(seed maphash.Seed) uint64 { return maphash.Comparable(seed, k) }
 
 func (c *cursor) init(p *Parser, nextMID, nextICID func() uint64) {
 	c.p = p

@@ -1,6 +1,7 @@
 package maillog
 
 import (
+	"hash/maphash"
 	"strconv"
 	"strings"
 
@@ -134,6 +135,10 @@ func (e *exim) envelope() (recipients string, count int, ok bool) {
 type trouble struct{ failed, deferred bool }
 
 type troubleKey struct{ host, id string }
+
+func (k troubleKey) hash(seed maphash.Seed) uint64 {
+	return maphash.String(seed, k.id) + 3*maphash.String(seed, k.host)
+}
 
 // maxTroubles bounds the messages whose troubles are known.
 const maxTroubles = 4096

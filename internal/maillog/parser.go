@@ -128,7 +128,7 @@ type Parser struct {
 	sniffers   []sniffer
 	continuers []continuer
 	forced     int // index of the dialect that Format names, -1 for none
-	stats    counters
+	stats      counters
 
 	origins map[originKey]*origin
 	hosts   map[string]uint32
