@@ -30,6 +30,8 @@ type cursor struct {
 	hops  *table[procKey, hop]
 	// secure are the relays to which TLS was seen.
 	secure map[string]struct{}
+	// made is where strings are made that are no part of a line.
+	made strings.Builder
 }
 
 // procKey names a process: for one client at a time in a server, for one
@@ -105,6 +107,23 @@ func (c *cursor) addSome(k track.Key, v string) {
 	if v != "" {
 		c.add(k, v)
 	}
+}
+
+// madeBlock is how many bytes of strings share one allocation.
+const madeBlock = 1 << 10
+
+// bracketed returns s in angle brackets.
+func (c *cursor) bracketed(s string) string {
+	b := &c.made
+	if b.Cap()-b.Len() < len(s)+2 {
+		b.Reset() // the strings made there keep their memory
+		b.Grow(max(madeBlock, len(s)+2))
+	}
+	at := b.Len()
+	b.WriteByte('<')
+	b.WriteString(s)
+	b.WriteByte('>')
+	return b.String()[at:]
 }
 
 func (c *cursor) emit() outcome {

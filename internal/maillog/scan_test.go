@@ -2,6 +2,7 @@ package maillog
 
 import (
 	"hash/maphash"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -117,6 +118,19 @@ func TestTrailerTries(t *testing.T) {
 type numberKey int
 
 func (k numberKey) hash(seed maphash.Seed) uint64 { return maphash.Comparable(seed, k) }
+
+// TestBracketed: what was made once stays what it is.
+func TestBracketed(t *testing.T) {
+	var c cursor
+	var made, want []string
+	for n := range 300 {
+		s := strings.Repeat(string(rune('a'+n%26)), n*n%2000)
+		made, want = append(made, c.bracketed(s)), append(want, "<"+s+">")
+	}
+	if !slices.Equal(made, want) {
+		t.Error("a string changed after it was made")
+	}
+}
 
 func TestTable(t *testing.T) {
 	tab := newTable[numberKey, string](3)
