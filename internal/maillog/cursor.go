@@ -1,6 +1,7 @@
 package maillog
 
 import (
+	"hash/maphash"
 	"net/netip"
 	"strings"
 
@@ -29,6 +30,8 @@ type cursor struct {
 	hops  *table[procKey, hop]
 	// secure are the relays to which TLS was seen.
 	secure map[string]struct{}
+	// made is where strings are made that are no part of a line.
+	made strings.Builder
 }
 
 // procKey names a process: for one client at a time in a server, for one
@@ -37,6 +40,8 @@ type procKey struct {
 	o   *origin
 	pid uint32
 }
+
+func (k procKey) hash(seed maphash.Seed) uint64 { return maphash.Comparable(seed, k) }
 
 func (c *cursor) init(p *Parser, nextMID, nextICID func() uint64) {
 	c.p = p
@@ -51,13 +56,13 @@ func (c *cursor) proc() procKey { return procKey{c.o, c.h.PID} }
 // begin starts an event of the line. Its facts follow with add, and emit hands
 // it over.
 func (c *cursor) begin(k track.Kind) *track.Event {
-	attrs := c.ev.Attrs[:0]
-	c.ev = track.Event{
-		Time: c.h.Time, Kind: k, Uncertain: c.h.Uncertain,
-		Host: c.h.Host, Tag: c.h.Tag, PID: c.h.PID,
-		Line: c.number, Offset: c.offset, Text: c.h.Text, Attrs: attrs,
-	}
-	return &c.ev
+	e := &c.ev // field by field: a literal would be made beside it and copied
+	e.Time, e.Kind, e.Uncertain = c.h.Time, k, c.h.Uncertain
+	e.Host, e.Tag, e.PID = c.h.Host, c.h.Tag, c.h.PID
+	e.QueueID, e.MID, e.ICID = "", 0, 0
+	e.Source, e.Line, e.Offset = 0, c.number, c.offset
+	e.Text, e.Attrs = c.h.Text, e.Attrs[:0]
+	return e
 }
 
 // message starts an event of the life l.
@@ -102,6 +107,23 @@ func (c *cursor) addSome(k track.Key, v string) {
 	if v != "" {
 		c.add(k, v)
 	}
+}
+
+// madeBlock is how many bytes of strings share one allocation.
+const madeBlock = 1 << 10
+
+// bracketed returns s in angle brackets.
+func (c *cursor) bracketed(s string) string {
+	b := &c.made
+	if b.Cap()-b.Len() < len(s)+2 {
+		b.Reset() // the strings made there keep their memory
+		b.Grow(max(madeBlock, len(s)+2))
+	}
+	at := b.Len()
+	b.WriteByte('<')
+	b.WriteString(s)
+	b.WriteByte('>')
+	return b.String()[at:]
 }
 
 func (c *cursor) emit() outcome {

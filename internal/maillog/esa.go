@@ -1,6 +1,7 @@
 package maillog
 
 import (
+	"hash/maphash"
 	"strings"
 
 	"waybill/internal/track"
@@ -29,6 +30,8 @@ type esaKey struct {
 	host uint32
 	id   uint64
 }
+
+func (k esaKey) hash(seed maphash.Seed) uint64 { return maphash.Comparable(seed, k) }
 
 func newESA() *esa {
 	return &esa{

@@ -88,7 +88,7 @@ func (d *esa) done(c *cursor, s string) outcome {
 	}
 	status := track.StatusDelivered
 	central := false
-	if e := d.mails.m[c.esaKey(mid)]; e != nil {
+	if e := d.mails.peek(c.esaKey(mid)); e != nil {
 		central = e.val.central
 	}
 	if what, _, _ := strings.Cut(rest, ")"); central || strings.HasPrefix(what, " (") && strings.HasSuffix(what, "quarantine") {

@@ -33,7 +33,7 @@ func (d *esa) mail(c *cursor, mid string) *esaMail {
 	if e := d.mails.get(k); e != nil {
 		return &e.val
 	}
-	if len(d.mails.m) >= d.mails.max {
+	if d.mails.len >= d.mails.max {
 		d.forget(d.mails.last)
 	}
 	e := d.mails.put(k)
@@ -196,7 +196,7 @@ func (d *esa) recipient(c *cursor, mid, icid, rid, s string) outcome {
 		}
 		m := d.mail(c, mid)
 		m.recipient(rid, to)
-		if e := d.mails.m[esaKey{c.o.host, m.splitOff}]; e != nil && m.splitOff != 0 {
+		if e := d.mails.peek(esaKey{c.o.host, m.splitOff}); e != nil && m.splitOff != 0 {
 			e.val.without(to)
 		}
 		e := c.event(track.RecipientAccepted, mid)

@@ -111,7 +111,7 @@ func (d *esa) moved(c *cursor, mid, child string) {
 		return
 	}
 	d.mail(c, child).splitOff = value(mid)
-	to, from := d.mails.m[c.esaKey(child)], d.mails.m[c.esaKey(mid)]
+	to, from := d.mails.peek(c.esaKey(child)), d.mails.peek(c.esaKey(mid))
 	if from == nil {
 		return
 	}
@@ -158,7 +158,7 @@ func (d *esa) child(c *cursor, mid, child string, rel track.Relation, why string
 func (d *esa) inherit(c *cursor, mid, child string, rel track.Relation, why string, recipients bool) outcome {
 	to := d.mail(c, child)
 	var from esaMail
-	if e := d.mails.m[c.esaKey(mid)]; e != nil && mid != child {
+	if e := d.mails.peek(c.esaKey(mid)); e != nil && mid != child {
 		from = e.val
 	}
 	e := c.event(track.MessageClient, child)
@@ -371,7 +371,7 @@ func (d *esa) finished(c *cursor, s string) outcome {
 	if !ok {
 		return notKnown
 	}
-	if e := d.mails.m[c.esaKey(mid)]; e != nil {
+	if e := d.mails.peek(c.esaKey(mid)); e != nil {
 		d.forget(e)
 	}
 	l := c.life(mid)

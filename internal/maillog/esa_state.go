@@ -52,7 +52,7 @@ type stateESAMail struct {
 func (*esa) lasts() {}
 
 func (d *esa) save() []byte {
-	if len(d.ins.m)+len(d.outs.m)+len(d.mails.m) == 0 {
+	if d.ins.len+d.outs.len+d.mails.len == 0 {
 		return nil
 	}
 	var s esaState
@@ -101,7 +101,7 @@ func (d *esa) load(c *cursor, b []byte) error {
 }
 
 // slot returns the entry of k, made if need be.
-func slot[K comparable, V any](t *table[K, V], k K) *entry[K, V] {
+func slot[K tableKey, V any](t *table[K, V], k K) *entry[K, V] {
 	if e := t.get(k); e != nil {
 		return e
 	}

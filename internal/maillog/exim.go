@@ -39,9 +39,6 @@ func (*exim) sniff(h *Header) bool {
 		_, body = eximStamp(body)
 		_, body = ownPID(body)
 	}
-	if h.Tag == "" && len(body) > 24 && body[6] == '-' && (body[13] == '-' && body[16] == ' ' || body[18] == '-' && body[23] == ' ') && isEximID(body[:6+strings.IndexByte(body[6:], ' ')]) {
-		return true
-	}
 	if n := eximIDLen(body); n > 0 {
 		return h.Tag == "" || eximMark(body[n+1:]) != 0 || body[n+1:] == completed
 	}

@@ -75,10 +75,7 @@ func eximFlag(s string) int {
 func (f *eximFields) scan(s string, skip int) (ok bool) {
 	*f = eximFields{}
 	for {
-		for s != "" && s[0] == ' ' {
-			s = s[1:]
-		}
-		if s == "" {
+		if s = skipBlank(s); s == "" {
 			return true
 		}
 		if s[0] == ':' && (len(s) == 1 || s[1] == ' ') {
@@ -102,14 +99,17 @@ func (f *eximFields) scan(s string, skip int) (ok bool) {
 			}
 			continue
 		}
+		first := byte(' ')
+		if s != "" {
+			first = s[0]
+		}
 		var v string
-		quote, bracket := s != "" && s[0] == '"', s != "" && s[0] == '<'
 		switch {
-		case quote && key == "DN":
+		case first == '"' && key == "DN":
 			v, s, ok = unescapedQuote(s)
-		case quote && key[0] != 'i':
+		case first == '"' && key[0] != 'i':
 			v, s, ok = eximQuoted(s)
-		case bracket:
+		case first == '<':
 			v, s, ok = eximBracket(s)
 		case key[0] == 'i' || key == "SNI":
 			v, s = eximWord(s)
@@ -120,16 +120,18 @@ func (f *eximFields) scan(s string, skip int) (ok bool) {
 		if !ok {
 			return false
 		}
-		f.set(key, v, quote, bracket)
+		f.set(key, v, first)
 	}
 }
 
-func (f *eximFields) set(key, v string, quote, bracket bool) {
+// set keeps the value of a field that begins with first: a quote or bracket that
+// is not in v any more, perhaps.
+func (f *eximFields) set(key, v string, first byte) {
 	switch key {
 	case "U":
 		f.ident = v
 	case "P":
-		if !bracket { // a return path
+		if first != '<' { // a return path
 			f.protocol = v
 		}
 	case "F":
@@ -147,7 +149,7 @@ func (f *eximFields) set(key, v string, quote, bracket bool) {
 	case "R":
 		f.reference = v
 	case "T":
-		if quote {
+		if first == '"' {
 			f.subject = v
 		} else {
 			f.transport = v

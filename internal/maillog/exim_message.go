@@ -1,6 +1,7 @@
 package maillog
 
 import (
+	"hash/maphash"
 	"strconv"
 	"strings"
 
@@ -50,7 +51,7 @@ func (e *exim) arrival(c *cursor, id, s string, fake bool) outcome {
 	c.addAuth(f.auth)
 	c.addSome(track.Size, digits(f.size))
 	if f.messageID != "" {
-		c.add(track.MessageIDHdr, "<"+f.messageID+">")
+		c.add(track.MessageIDHdr, c.bracketed(f.messageID))
 	}
 	if f.subject != "" {
 		c.add(track.Subject, unquoteSubject(f.subject))
@@ -134,6 +135,10 @@ func (e *exim) envelope() (recipients string, count int, ok bool) {
 type trouble struct{ failed, deferred bool }
 
 type troubleKey struct{ host, id string }
+
+func (k troubleKey) hash(seed maphash.Seed) uint64 {
+	return maphash.String(seed, k.id) + 3*maphash.String(seed, k.host)
+}
 
 // maxTroubles bounds the messages whose troubles are known.
 const maxTroubles = 4096
@@ -230,8 +235,8 @@ func cutPath(s string, failed bool) (p eximPath, rest string) {
 	if s != "" && (s[0] == '|' || s[0] == '/' || s[0] == '>' || strings.HasPrefix(s, "save ")) {
 		return cutFilePath(s, failed)
 	}
-	if rest = strings.TrimPrefix(s, blackhole); rest != s {
-		p.address = blackhole
+	if more, ok := strings.CutPrefix(s, blackhole); ok {
+		p.address, rest = blackhole, more
 	} else {
 		p.address, rest = eximWord(s)
 	}
@@ -244,13 +249,16 @@ func cutPath(s string, failed bool) (p eximPath, rest string) {
 			p.original, rest = top, more
 		}
 	}
+	if p.original == "" && p.address != blackhole {
+		return p, rest
+	}
 	switch at := strings.LastIndexByte(p.address, '@'); {
 	case p.address == blackhole:
 		p.address, p.original = p.original, ""
 		if parent != "" {
 			p.address, p.original = parent, p.address
 		}
-	case at >= 0 || p.original == "":
+	case at >= 0:
 	case parent != "":
 		p.address = parent
 	default:
@@ -408,8 +416,8 @@ func deliveryStatus(mark, s, response string) track.Status {
 // eximMaybeSent reports whether a delivery failed when the other side had the
 // whole message and had not answered yet.
 func eximMaybeSent(response string) bool {
-	return (strings.Contains(response, "SMTP timeout") || strings.Contains(response, "LMTP timeout") || strings.Contains(response, "closed connection")) &&
-		strings.Contains(response, "end of data")
+	return strings.Contains(response, "end of data") &&
+		(strings.Contains(response, "SMTP timeout") || strings.Contains(response, "LMTP timeout") || strings.Contains(response, "closed connection"))
 }
 
 // enhanced finds the status code of RFC 3463 in a reply: at its beginning, or

@@ -222,8 +222,8 @@ func TestEximBounds(t *testing.T) {
 	}
 	checkStats(t, p.Stats())
 	e := p.dialects[slices.IndexFunc(p.dialects, func(d dialect) bool { return d.name() == "exim" })].(*exim)
-	if len(e.parts) > maxParts || len(e.seen.now.Told) > maxTold || len(e.troubles.m) > maxTroubles || len(e.entry.Header) > maxEntryHeader {
-		t.Errorf("%d parts, %d refusals, %d troubles, a header of %d bytes", len(e.parts), len(e.seen.now.Told), len(e.troubles.m), len(e.entry.Header))
+	if len(e.parts) > maxParts || len(e.seen.now.Told) > maxTold || e.troubles.len > maxTroubles || len(e.entry.Header) > maxEntryHeader {
+		t.Errorf("%d parts, %d refusals, %d troubles, a header of %d bytes", len(e.parts), len(e.seen.now.Told), e.troubles.len, len(e.entry.Header))
 	}
 	if s := p.State(); len(s) > 256<<10 {
 		t.Errorf("a state of %d bytes", len(s))

@@ -136,21 +136,19 @@ func isEximID(s string) bool {
 	default:
 		return false
 	}
-	return s[6] == '-' && s[second] == '-' && allBase62(s[:6]) && allBase62(s[7:second]) && allBase62(s[second+1:])
-}
-
-func allBase62(s string) bool {
-	all := true
+	n := 0
 	for i := range len(s) {
-		all = all && base62[s[i]]
+		n += int(base62[s[i]])
 	}
-	return all
+	return s[6] == '-' && s[second] == '-' && n == len(s)-2
 }
 
-// base62 are the digits and letters.
-var base62 = func() (in [256]bool) {
+// base62 is 1 for digits and letters.
+var base62 = func() (in [256]uint8) {
 	for c := range in {
-		in[c] = isDigit(byte(c)) || (byte(c)|0x20)-'a' < 26
+		if isDigit(byte(c)) || (byte(c)|0x20)-'a' < 26 {
+			in[c] = 1
+		}
 	}
 	return in
 }()

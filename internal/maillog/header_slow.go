@@ -269,4 +269,9 @@ func priority(s string) int {
 	return 0
 }
 
-func skipBlank(s string) string { return strings.TrimLeft(s, " ") }
+func skipBlank(s string) string {
+	for s != "" && s[0] == ' ' {
+		s = s[1:]
+	}
+	return s
+}

@@ -1,6 +1,7 @@
 package maillog
 
 import (
+	"hash/maphash"
 	"strings"
 
 	"waybill/internal/track"
@@ -22,6 +23,8 @@ type lifeKey struct {
 	host uint32
 	id   string
 }
+
+func (k lifeKey) hash(seed maphash.Seed) uint64 { return maphash.String(seed, k.id) + uint64(k.host) }
 
 // life is one life of a queue id.
 type life struct {

@@ -3,6 +3,7 @@ package maillog
 import (
 	"encoding/json"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"strings"
 
@@ -14,6 +15,8 @@ type osKey struct {
 	host string // interned
 	id   uint64
 }
+
+func (k osKey) hash(seed maphash.Seed) uint64 { return maphash.Comparable(seed, k) }
 
 // osSession is what a session told of itself.
 type osSession struct {

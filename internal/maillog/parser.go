@@ -123,8 +123,12 @@ type originKey struct{ host, tag string }
 type Parser struct {
 	headers  *Headers
 	dialects []dialect
-	forced   int // index of the dialect that Format names, -1 for none
-	stats    counters
+	// sniffers and continuers are the dialects that are such, nil in the place of
+	// one that is not.
+	sniffers   []sniffer
+	continuers []continuer
+	forced     int // index of the dialect that Format names, -1 for none
+	stats      counters
 
 	origins map[originKey]*origin
 	hosts   map[string]uint32
@@ -178,6 +182,11 @@ func New(o Options) (*Parser, error) {
 		if p.forced = slices.Index(Formats()[1:], o.Format); p.forced < 0 {
 			return nil, fmt.Errorf("unknown log format %q, known are %s", o.Format, strings.Join(Formats(), ", "))
 		}
+	}
+	for _, d := range p.dialects {
+		sniffs, _ := d.(sniffer)
+		continues, _ := d.(continuer)
+		p.sniffers, p.continuers = append(p.sniffers, sniffs), append(p.continuers, continues)
 	}
 	p.stats.init(p.dialects)
 	p.cur.init(p, counter(o.NextMID), counter(o.NextICID))
@@ -268,12 +277,12 @@ func (p *Parser) look(o *origin, h *Header) {
 		return // the operator has said it
 	}
 	if o.dialect >= 0 {
-		if d, ok := p.dialects[o.dialect].(sniffer); !ok || d.sniff(h) {
+		if d := p.sniffers[o.dialect]; d == nil || d.sniff(h) {
 			return
 		}
 	}
-	for i, d := range p.dialects {
-		if d, ok := d.(sniffer); ok && i != o.dialect && d.sniff(h) {
+	for i, d := range p.sniffers {
+		if d != nil && i != o.dialect && d.sniff(h) {
 			o.dialect, o.found = i, true
 			return
 		}
@@ -286,8 +295,8 @@ func (p *Parser) within(line string) bool {
 	if p.lastFrom == nil || p.lastFrom.dialect < 0 {
 		return false
 	}
-	d, ok := p.dialects[p.lastFrom.dialect].(continuer)
-	return ok && d.within(line)
+	d := p.continuers[p.lastFrom.dialect]
+	return d != nil && d.within(line)
 }
 
 // continued gives a line without a header to the dialect of the line before.
@@ -296,8 +305,8 @@ func (p *Parser) continued(number, offset int64, emit func(*track.Event)) bool {
 	if o == nil || o.dialect < 0 {
 		return false
 	}
-	d, ok := p.dialects[o.dialect].(continuer)
-	if !ok {
+	d := p.continuers[o.dialect]
+	if d == nil {
 		return false
 	}
 	c := &p.cur

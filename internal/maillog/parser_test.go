@@ -127,7 +127,7 @@ func TestBounds(t *testing.T) {
 		what      string
 		n, atMost int
 	}{
-		{"lives", len(c.lives.tab.m), maxLives}, {"connections", len(c.conns.tab.m), maxConns}, {"hops", len(c.hops.m), maxHops},
+		{"lives", c.lives.tab.len, maxLives}, {"connections", c.conns.tab.len, maxConns}, {"hops", c.hops.len, maxHops},
 		{"relays", len(c.secure), maxStrings}, {"strings", len(p.strings), maxStrings},
 		{"origins", len(p.origins), maxPrograms}, {"hosts", len(p.hosts), maxPrograms}, {"state", len(p.State()), 1 << 20},
 	} {
@@ -151,7 +151,7 @@ func TestEndedLivesGo(t *testing.T) {
 			p.Line(stamp+" mx "+fmt.Sprintf(l, i), int64(i), 0, func(*track.Event) {})
 		}
 	}
-	if n := len(p.cur.lives.tab.m); n > 200 {
+	if n := p.cur.lives.tab.len; n > 200 {
 		t.Errorf("%d lives are kept", n)
 	}
 }

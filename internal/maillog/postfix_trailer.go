@@ -233,9 +233,10 @@ func reply(s string) (code, dsn, text string) {
 			s = s[1:]
 		}
 	}
-	word, rest, _ := strings.Cut(s, " ")
-	if isDSN(word) {
-		dsn, s = word, rest
+	if len(s) > 1 && s[1] == '.' {
+		if word, rest, _ := strings.Cut(s, " "); isDSN(word) {
+			dsn, s = word, rest
+		}
 	}
 	return code, dsn, s
 }

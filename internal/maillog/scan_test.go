@@ -1,6 +1,8 @@
 package maillog
 
 import (
+	"hash/maphash"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -113,14 +115,31 @@ func TestTrailerTries(t *testing.T) {
 	}
 }
 
+type numberKey int
+
+func (k numberKey) hash(seed maphash.Seed) uint64 { return maphash.Comparable(seed, k) }
+
+// TestBracketed: what was made once stays what it is.
+func TestBracketed(t *testing.T) {
+	var c cursor
+	var made, want []string
+	for n := range 300 {
+		s := strings.Repeat(string(rune('a'+n%26)), n*n%2000)
+		made, want = append(made, c.bracketed(s)), append(want, "<"+s+">")
+	}
+	if !slices.Equal(made, want) {
+		t.Error("a string changed after it was made")
+	}
+}
+
 func TestTable(t *testing.T) {
-	tab := newTable[int, string](3)
-	for i := range 5 {
+	tab := newTable[numberKey, string](3)
+	for i := range numberKey(5) {
 		tab.put(i).val = "v"
 		tab.get(1) // used all the time, never dropped once it is there
 	}
-	if tab.get(1) == nil || tab.get(0) != nil || tab.get(4) == nil || len(tab.m) != 3 {
-		t.Errorf("table holds %v", tab.m)
+	if tab.get(1) == nil || tab.get(0) != nil || tab.get(4) == nil || tab.len != 3 {
+		t.Errorf("table holds %d entries", tab.len)
 	}
 	tab.drop(tab.get(1))
 	if e := tab.put(9); e.val != "" || tab.get(1) != nil {
@@ -130,7 +149,34 @@ func TestTable(t *testing.T) {
 	for e := tab.first; e != nil; e = e.old {
 		n++
 	}
-	if n != len(tab.m) {
-		t.Errorf("%d entries in the list, %d in the map", n, len(tab.m))
+	if n != tab.len {
+		t.Errorf("%d entries in the list, %d in the table", n, tab.len)
+	}
+}
+
+// TestTableGrows: a table that grew holds what was put there last and not
+// dropped, and nothing else.
+func TestTableGrows(t *testing.T) {
+	const size, many = 1000, 5000
+	tab := newTable[numberKey, numberKey](size)
+	for i := range numberKey(many) {
+		tab.put(i).val = i
+		if i%7 == 0 {
+			tab.drop(tab.peek(i))
+		}
+	}
+	n := 0
+	for i := range numberKey(many) {
+		e := tab.peek(i)
+		if e == nil {
+			continue
+		}
+		n++
+		if e.key != i || e.val != i || i%7 == 0 || i < many-size*7/6-2 {
+			t.Errorf("the entry of %d is that of %d and holds %d", i, e.key, e.val)
+		}
+	}
+	if n != size || tab.len != size || len(tab.chains) < size {
+		t.Errorf("%d of %d entries found in %d chains, want %d", n, tab.len, len(tab.chains), size)
 	}
 }

@@ -82,7 +82,7 @@ func (d *sendmail) piece(c *cursor, id string, number int, s string) outcome {
 
 // unfinished reads what there is of a line whose process went on to another.
 func (d *sendmail) unfinished(c *cursor) {
-	if len(d.long.m) == 0 {
+	if d.long.len == 0 {
 		return
 	}
 	if e := d.long.get(c.proc()); e != nil {

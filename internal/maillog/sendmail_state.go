@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +42,8 @@ type smHopKey struct {
 	relay string // interned
 }
 
+func (k smHopKey) hash(seed maphash.Seed) uint64 { return maphash.Comparable(seed, k) }
+
 // smHop is the TLS of a connection to a server.
 type smHop struct {
 	protocol, cipher, trust string // interned
@@ -67,7 +70,7 @@ func (d *sendmail) session(c *cursor, ip string) *smSession {
 // hop returns the TLS of the connection over which the process delivers, nil
 // if none is known.
 func (d *sendmail) hop(c *cursor, relay string) *smHop {
-	if len(d.out.m) == 0 || relay == "" {
+	if d.out.len == 0 || relay == "" {
 		return nil
 	}
 	e := d.out.get(smHopKey{c.proc(), smHopName(relay)})
@@ -94,7 +97,7 @@ func (d *sendmail) doubted(c *cursor, id string) {
 }
 
 func (d *sendmail) doubtful(c *cursor, id string) bool {
-	if len(d.doubt.m) == 0 {
+	if d.doubt.len == 0 {
 		return false
 	}
 	e := d.doubt.get(c.proc())
@@ -303,7 +306,7 @@ func (d *sendmail) load(c *cursor, b []byte) error {
 }
 
 // fill returns the entry of k in t, made if need be.
-func fill[K comparable, V any](t *table[K, V], k K) *entry[K, V] {
+func fill[K tableKey, V any](t *table[K, V], k K) *entry[K, V] {
 	if e := t.get(k); e != nil {
 		return e
 	}
