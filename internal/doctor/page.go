@@ -39,7 +39,7 @@ const maxRow = 64 << 10
 // line takes a line and tells whether it belongs to a page.
 func (p *pageReader) line(s string, n int64) bool {
 	if !p.html && strings.HasPrefix(s, "<") && strings.Contains(s, ">") {
-		p.html = true
+		p.html, p.line1 = true, n
 	}
 	if !p.html {
 		return p.cells(s, n) || pageHead(s)
