@@ -9,7 +9,6 @@ import (
 	"waybill/cmd/waybill/internal/term"
 	"waybill/internal/doctor"
 	"waybill/internal/safetext"
-	"waybill/internal/track"
 )
 
 // Doctor tells a person what the logs say of missing windows: the answer, the
@@ -19,7 +18,7 @@ func Doctor(out *term.Stream, r *doctor.Report, clock Clock, limit int) error {
 	p := &doctorSheet{sheet: sheet{out: out, clock: clock}, r: r, limit: limit}
 	p.head()
 	for _, g := range r.Groups() {
-		p.group(g)
+		p.group(&g)
 	}
 	p.pages()
 	p.uncovered()
@@ -51,60 +50,209 @@ func (p *doctorSheet) head() {
 	}
 }
 
-func (p *doctorSheet) wrapped(label, text string) {
+// clause writes a text behind its label, the lines of the text below each other.
+func (p *doctorSheet) clause(label, text string) {
+	const width = 13 // of the longest label, and a blank
 	if text == "" {
 		return
 	}
-	lines := Wrap(label+" "+text, p.out.Width-2, "  ")
-	for i, l := range lines {
+	indent := strings.Repeat(" ", width)
+	for i, l := range Wrap(text, p.room(2+width), "") {
+		head := indent
 		if i == 0 {
-			l = p.out.Style.Faint(label) + strings.TrimPrefix(l, label)
+			head = p.out.Style.Faint(label) + indent[safetext.Width(label):]
 		}
-		p.print("  " + l + "\n")
+		p.print("  " + head + l + "\n")
 	}
 }
 
-func (p *doctorSheet) time(t time.Time) string { return p.clock.Time(track.StampOf(t)) }
+// room is what an indent leaves of a line; 0 is no limit.
+func (p *doctorSheet) room(indent int) int {
+	if p.out.Width <= 0 {
+		return 0
+	}
+	return max(20, p.out.Width-indent)
+}
 
-// group tells the findings of one cause.
-func (p *doctorSheet) group(g doctor.Group) {
-	p.heading(g.Title(), Count(len(g.Findings), "window")+" · "+Length(g.Length()))
-	t := Table{Columns: []Column{{Head: "GATEWAY"}, {Head: "WINDOW"}, {Head: "LISTED", Right: true}, {Head: "COPIED", Right: true}, {Head: "REMOVED", Right: true}, {Head: "SURE"}, {Head: "", Least: 16}}}
-	shown := g.Findings
-	if p.limit > 0 && len(shown) > p.limit {
-		shown = shown[:p.limit]
+// span writes two times, the date of the second only where it is another.
+func (p *doctorSheet) span(from, to time.Time) string {
+	from, to = from.In(p.clock.Zone), to.In(p.clock.Zone)
+	last := time.DateTime
+	if from.Format(time.DateOnly) == to.Format(time.DateOnly) {
+		last = time.TimeOnly
+	}
+	return from.Format(time.DateTime) + " → " + to.Format(last)
+}
+
+func (p *doctorSheet) more(n int) {
+	if n > 0 {
+		p.print("  " + p.out.Style.Faint(Thousands(n)+" more; --limit 0 shows all") + "\n")
+	}
+}
+
+func (p *doctorSheet) some(n int) int {
+	if p.limit > 0 {
+		return min(n, p.limit)
+	}
+	return n
+}
+
+// shared is what f tells of every finding of a group, "" when they differ.
+func shared(g *doctor.Group, f func(*doctor.Finding) string) string {
+	one := f(g.Findings[0])
+	for _, other := range g.Findings[1:] {
+		if f(other) != one {
+			return ""
+		}
+	}
+	return one
+}
+
+// whyOf is what is particular about a finding: why its race was lost, or else
+// what its cause follows from.
+func whyOf(f *doctor.Finding) string {
+	if f.Lost != "" {
+		return f.Lost
+	}
+	return f.Verdict
+}
+
+// group tells the findings of one cause; what all have in common is said once.
+func (p *doctorSheet) group(g *doctor.Group) {
+	first := g.Findings[0]
+	gateway := shared(g, func(f *doctor.Finding) string { return f.Gateway })
+	sure := shared(g, func(f *doctor.Finding) string { return string(f.Confidence) })
+	verdict := shared(g, func(f *doctor.Finding) string { return f.Verdict })
+	why := shared(g, whyOf)
+	title := Count(len(g.Findings), "window")
+	if gateway != "" {
+		title += " of " + safetext.Of(gateway).String()
+	}
+	title += " · " + Length(g.Length())
+	if sure != "" {
+		title += " · " + sure + " confidence"
+	}
+	p.title(safetext.Of(g.Title()).String(), title)
+	p.clause("Cause", verdict)
+	if why != verdict {
+		p.clause("Lost because", why)
+	}
+	p.clause("What to do", first.Remedy+p.others(g))
+	if g.Cause != doctor.UnknownCause { // of which nothing was concluded
+		p.clause("Disproof", first.Disproof)
+	}
+	p.print("\n")
+	p.windows(g, gateway == "", sure == "", why == "")
+	if len(first.Race) > 1 {
+		p.race(first)
+	}
+	p.evidence(first)
+}
+
+// title is a heading; what does not fit beside it stands below.
+func (p *doctorSheet) title(title, more string) {
+	if p.out.Width <= 0 || safetext.Width(title+" · "+more) <= p.out.Width {
+		p.heading(title, more)
+		return
+	}
+	p.heading(strings.Join(Wrap(title, p.room(0), "  "), "\n"), "")
+	for _, l := range Wrap(more, p.room(2), "  ") {
+		p.print("  " + p.out.Style.Faint(l) + "\n")
+	}
+}
+
+// indented writes a table below its heading. Without heads it has none.
+func (p *doctorSheet) indented(t *Table) {
+	t.indent()
+	if !slices.ContainsFunc(t.Columns, func(c Column) bool { return c.Head != "" }) {
+		t.widths = t.layout(p.out.Width)
+	}
+	p.table(t)
+}
+
+// indent puts an empty column in front.
+func (t *Table) indent() {
+	t.Columns = slices.Insert(t.Columns, 0, Column{})
+	for i, row := range t.Rows {
+		t.Rows[i] = slices.Insert(slices.Clone(row), 0, Cell{})
+	}
+}
+
+// others names the gateways that a remedy is for besides the first.
+func (p *doctorSheet) others(g *doctor.Group) string {
+	var names []string
+	for _, f := range g.Findings {
+		if f.Gateway != g.Findings[0].Gateway && !slices.Contains(names, f.Gateway) {
+			names = append(names, f.Gateway)
+		}
+	}
+	const most = 6
+	switch n := len(names) - most; {
+	case len(names) == 0:
+		return ""
+	case n > 0:
+		return fmt.Sprintf(" The same for %s and %d more.", strings.Join(names[:most], ", "), n)
+	}
+	return " The same for " + strings.Join(names, ", ") + "."
+}
+
+// windows lists the windows of a cause, with what is not the same of all. What
+// there is no room for in a line stands below it, names of files are left out.
+func (p *doctorSheet) windows(g *doctor.Group, gateway, sure, why bool) {
+	shown := g.Findings[:p.some(len(g.Findings))]
+	t := windowTable(p, shown, gateway, sure, why, true)
+	if p.tight(t) {
+		t = windowTable(p, shown, gateway, sure, why, false)
+	}
+	if !why || !p.tight(t) {
+		p.indented(t)
+	} else {
+		t = windowTable(p, shown, gateway, sure, false, false)
+		t.indent()
+		below := make([][]string, len(shown))
+		for i, f := range shown {
+			below[i] = []string{whyOf(f)}
+		}
+		p.interleave(t, below, 0)
+	}
+	p.more(len(g.Findings) - len(shown))
+}
+
+func windowTable(p *doctorSheet, shown []*doctor.Finding, gateway, sure, why, file bool) *Table {
+	t := &Table{Columns: []Column{{Head: "GATEWAY"}, {Head: "WINDOW"}, {Head: "LISTED", Right: true}, {Head: "COPIED", Right: true}, {Head: "REMOVED", Right: true}, {Head: "SURE"}, {Head: "FILE"}, {Head: "WHY"}}}
+	only := func(want bool, c Cell) Cell {
+		if want {
+			return c
+		}
+		return Cell{}
 	}
 	for _, f := range shown {
-		at := p.time(f.From) + " → " + f.To.In(p.clock.Zone).Format("15:04:05")
-		row := []Cell{cell(f.Gateway), cell(at)}
+		row := []Cell{only(gateway, cell(f.Gateway)), cell(p.span(f.From, f.To))}
 		for _, did := range []string{"listed", "copied", "removed"} {
 			row = append(row, cell(firstStep(f, did)))
 		}
-		why := f.Lost
-		if why == "" {
-			why = f.Verdict
+		name := cell(f.Window)
+		if f.Reckoned {
+			name = faint("no line names it")
 		}
-		row = append(row, cell(string(f.Confidence)), faint(why))
-		t.Rows = append(t.Rows, row)
+		t.Rows = append(t.Rows, append(row, only(sure, cell(string(f.Confidence))), only(file, name), only(why, faint(whyOf(f)))))
 	}
 	t.dropEmpty()
-	p.table(&t)
-	if n := len(g.Findings) - len(shown); n > 0 {
-		p.print(p.out.Style.Faint(Thousands(n)+" more; --limit 0 shows all") + "\n")
+	return t
+}
+
+// tight tells that a table, indented, does not fit.
+func (p *doctorSheet) tight(t *Table) bool {
+	return p.out.Width > 0 && len(gap)+t.width() > p.out.Width
+}
+
+// width is that of the table where nothing is cut.
+func (t *Table) width() int {
+	n := -len(gap)
+	for _, w := range t.layout(0) {
+		n += len(gap) + w
 	}
-	f := g.Findings[0]
-	if len(f.Race) > 1 {
-		p.print("\n  " + p.out.Style.Bold(f.Window) + "\n")
-		p.lanes(f)
-	}
-	for _, e := range f.Evidence {
-		p.print("  " + strings.Join(Wrap(p.out.Style.Faint(safetext.Of(fmt.Sprintf("%s:%d", e.File, e.Line)).String())+"  "+safetext.Of(e.Text).String(), p.out.Width-2, "    "), "\n  ") + "\n")
-	}
-	p.print("\n")
-	p.wrapped("Cause:", f.Verdict)
-	p.wrapped("Why the main manager lost:", f.Lost)
-	p.wrapped("Would disprove it:", f.Disproof)
-	p.wrapped("What to do:", f.Remedy)
+	return n
 }
 
 // firstStep is when the one who took a window did something, by the time since
@@ -118,7 +266,7 @@ func firstStep(f *doctor.Finding, did string) string {
 	return ""
 }
 
-// Since writes seconds since something happened: "+4 s", "−2 s".
+// Since writes seconds since something happened: "+4 s", "−2 s", "+3 min 05 s".
 func Since(seconds int64) string {
 	sign := "+"
 	if seconds < 0 {
@@ -127,60 +275,117 @@ func Since(seconds int64) string {
 	if seconds < 120 {
 		return fmt.Sprintf("%s%d s", sign, seconds)
 	}
-	return sign + (time.Duration(seconds) * time.Second).String()
+	return sign + Length(time.Duration(seconds)*time.Second)
 }
 
-// lanes draws a race: a line for each actor, a column for each moment.
-func (p *doctorSheet) lanes(f *doctor.Finding) {
+// race draws who did what: a lane for each actor and a column for each moment,
+// or, where that is too wide, a line for each step.
+func (p *doctorSheet) race(f *doctor.Finding) {
+	name, from := safetext.Of(f.Window).String(), " · from its end on"
+	if p.out.Width > 0 && safetext.Width("  "+name+from) > p.out.Width {
+		from = ""
+	}
+	p.print("\n  " + p.out.Style.Bold(name) + p.out.Style.Faint(from) + "\n")
+	t := p.lanes(f)
+	if p.tight(t) {
+		t = p.steps(f)
+	}
+	p.indented(t)
+}
+
+func (p *doctorSheet) lanes(f *doctor.Finding) *Table {
+	t := &Table{Columns: []Column{{}, {}}}
+	clocks := []Cell{{}, {}}
 	var moments []int64
-	var actors []string
 	for _, s := range f.Race {
-		if !slices.Contains(moments, s.After) {
-			moments = append(moments, s.After)
+		if slices.Contains(moments, s.After) {
+			continue
 		}
-		if !slices.Contains(actors, s.Actor) {
-			actors = append(actors, s.Actor)
-		}
+		moments = append(moments, s.After)
+		t.Columns = append(t.Columns, Column{Head: after(s.After)})
+		clocks = append(clocks, faint(p.at(s.Time)))
 	}
-	const most = 9
-	if len(moments) > most {
-		moments = moments[:most]
-	}
-	t := Table{Columns: []Column{{Head: ""}}}
-	for _, m := range moments {
-		head := Since(m)
-		if m == 0 {
-			head = "0"
-		}
-		t.Columns = append(t.Columns, Column{Head: head})
-	}
-	clock := []Cell{faint("")}
-	for _, m := range moments {
-		clock = append(clock, faint(f.To.Add(time.Duration(m)*time.Second).In(p.clock.Zone).Format("15:04:05")))
-	}
-	t.Rows = append(t.Rows, clock)
-	for _, a := range actors {
-		name := a
-		row := make([]Cell, len(moments)+1)
-		for _, s := range f.Race {
-			if s.Actor != a {
-				continue
+	t.Rows = append(t.Rows, clocks)
+	lanes := make(map[string]int)
+	for _, s := range f.Race {
+		lane, known := lanes[s.Actor]
+		if !known {
+			lane = len(t.Rows)
+			lanes[s.Actor] = lane
+			row := []Cell{cell(s.Actor), faint(role(s))}
+			for range moments {
+				row = append(row, faint("·"))
 			}
-			if s.Main {
-				name = a + " (main)"
-			}
-			if i := slices.Index(moments, s.After); i >= 0 {
-				if row[i+1].Text.String() != "" {
-					row[i+1] = cell(row[i+1].Text.String() + ", " + s.Did)
-				} else {
-					row[i+1] = cell(s.Did)
-				}
-			}
+			t.Rows = append(t.Rows, row)
 		}
-		row[0] = cell(name)
-		t.Rows = append(t.Rows, row)
+		c := &t.Rows[lane][2+slices.Index(moments, s.After)]
+		if c.Paint != nil { // nothing yet
+			*c = Cell{}
+		} else {
+			c.Text = safetext.Of(c.Text.String() + ", ")
+		}
+		c.Text = safetext.Of(c.Text.String() + s.Did)
 	}
-	p.table(&t)
+	return t
+}
+
+func (p *doctorSheet) steps(f *doctor.Finding) *Table {
+	t := &Table{Columns: []Column{{Right: true}, {Right: true}, {}, {}, {}}}
+	for _, s := range f.Race {
+		t.Rows = append(t.Rows, []Cell{faint(p.at(s.Time)), cell(after(s.After)), cell(s.Actor), faint(role(s)), cell(s.Did)})
+	}
+	return t
+}
+
+func (p *doctorSheet) at(t time.Time) string { return t.In(p.clock.Zone).Format(time.TimeOnly) }
+
+func after(seconds int64) string {
+	if seconds == 0 {
+		return "0"
+	}
+	return Since(seconds)
+}
+
+// role is what an actor is to the race.
+func role(s doctor.Step) string {
+	switch {
+	case s.Main:
+		return "main"
+	case s.Did == "closed":
+		return "gateway"
+	}
+	return "other"
+}
+
+// evidence quotes the lines that a finding follows from, below the names of
+// their files.
+func (p *doctorSheet) evidence(f *doctor.Finding) {
+	if len(f.Evidence) == 0 {
+		return
+	}
+	most := int64(0)
+	for _, e := range f.Evidence {
+		most = max(most, e.Line)
+	}
+	width := len(fmt.Sprint(most))
+	file := ""
+	for i, e := range f.Evidence {
+		if i == 0 || e.File != file {
+			file = e.File
+			p.print("\n  " + p.out.Style.Faint(safetext.Of(file).String()) + "\n")
+		}
+		text := []string{safetext.Of(e.Text).String()}
+		if room := p.room(width + 6); room > 0 && safetext.Width(text[0]) > room {
+			text = Wrap(e.Text, room, "  ")
+		}
+		for k, l := range text {
+			number := strings.Repeat(" ", width)
+			if k == 0 {
+				number = p.out.Style.Faint(fmt.Sprintf("%*d", width, e.Line))
+			}
+			p.print("  " + number + "  " + l + "\n")
+		}
+	}
 }
 
 // pages tells how the rows of saved availability pages agree.
@@ -194,62 +399,75 @@ func (p *doctorSheet) pages() {
 			same++
 		}
 	}
-	p.heading("Availability pages", fmt.Sprintf("%s, %s of them found here", Count(len(p.r.Pages), "missing interval"), Thousands(same)))
+	p.heading("Availability pages", fmt.Sprintf("%s, %s of them found in the logs", Count(len(p.r.Pages), "missing interval"), Thousands(same)))
 	t := Table{Columns: []Column{{Head: "GATEWAY"}, {Head: "INTERVAL"}, {Head: "WINDOW", Least: 16}}}
-	for i, row := range p.r.Pages {
-		if p.limit > 0 && i >= p.limit {
-			break
-		}
+	for _, row := range p.r.Pages[:p.some(len(p.r.Pages))] {
 		w := cell(row.Window)
-		if row.Window == "" {
-			w = faint("the logs given do not tell it")
+		switch {
+		case row.Window == "":
+			w = faint("no log names it")
+		case row.Ingested:
+			w = faint("ingested: " + row.Window)
 		}
-		t.Rows = append(t.Rows, []Cell{cell(row.Gateway), cell(p.time(row.From) + " → " + row.To.In(p.clock.Zone).Format("15:04")), w})
+		from, to := row.From.In(p.clock.Zone), row.To.In(p.clock.Zone)
+		t.Rows = append(t.Rows, []Cell{cell(row.Gateway), cell(from.Format("2006-01-02 15:04") + " → " + to.Format("15:04")), w})
 	}
 	n := len(p.r.Pages) - len(t.Rows)
-	p.table(&t)
-	if n > 0 {
-		p.print(p.out.Style.Faint(Thousands(n)+" more; --limit 0 shows all") + "\n")
-	}
+	p.indented(&t)
+	p.more(n)
 }
 
+// uncovered tells the times that no log covers, below the reason, the longest
+// first.
 func (p *doctorSheet) uncovered() {
 	if len(p.r.Uncovered) == 0 {
 		return
 	}
-	p.heading("Not covered", "nothing is known of these times")
-	t := Table{Columns: []Column{{Head: "GATEWAY"}, {Head: "FROM"}, {Head: "TO"}, {Head: "", Right: true}, {Head: "WHY", Least: 16}}}
-	for i, u := range p.r.Uncovered {
-		if p.limit > 0 && i >= p.limit {
-			break
+	p.heading("Not covered", "nothing is concluded about these times")
+	var reasons []string
+	by := make(map[string][]doctor.Uncovered)
+	for _, u := range p.r.Uncovered {
+		if by[u.Reason] == nil {
+			reasons = append(reasons, u.Reason)
 		}
-		t.Rows = append(t.Rows, []Cell{cell(u.Gateway), cell(p.time(u.From)), cell(p.time(u.To)), faint(Length(u.To.Sub(u.From))), faint(u.Reason)})
+		by[u.Reason] = append(by[u.Reason], u)
 	}
-	n := len(p.r.Uncovered) - len(t.Rows)
-	p.table(&t)
-	if n > 0 {
-		p.print(p.out.Style.Faint(Thousands(n)+" more; --limit 0 shows all") + "\n")
+	for _, reason := range reasons {
+		for _, l := range Wrap(reason, p.room(2), "  ") {
+			p.print("  " + l + "\n")
+		}
+		const most = 5 // of a reason; the rest matters to few
+		list := slices.Clone(by[reason])
+		slices.SortStableFunc(list, func(a, b doctor.Uncovered) int {
+			return int(b.To.Sub(b.From)/time.Second - a.To.Sub(a.From)/time.Second)
+		})
+		if p.limit > 0 {
+			list = list[:min(len(list), most, p.limit)]
+		}
+		t := Table{Columns: []Column{{}, {}, {Right: true}}}
+		for _, u := range list {
+			t.Rows = append(t.Rows, []Cell{cell(u.Gateway), cell(p.span(u.From, u.To)), faint(Length(u.To.Sub(u.From)))})
+		}
+		p.indented(&t)
+		p.more(len(by[reason]) - len(list))
 	}
 }
 
 // read tells what was read, and what of it was not understood.
 func (p *doctorSheet) read() {
 	p.heading("Read", "")
-	if z := p.r.Zone; z != nil {
-		p.print("  stamps are at " + z.Offset + ", " + z.Source + "\n")
-	}
+	t := Table{Columns: []Column{{Least: 16}, {}, {}, {}}}
 	for _, m := range p.r.Managers {
-		role := "collects, too"
+		role, who := "collects, too", m.Address
 		if m.Main {
 			role = "main manager"
 		}
-		who := m.Address
 		if who == "" {
 			who = "(address not in the logs)"
 		}
-		p.print(fmt.Sprintf("  %s  %s, %s\n", safetext.Of(who), role, Count(m.Took, "window")))
+		t.Rows = append(t.Rows, []Cell{cell(who), cell(role), cell(Count(m.Took, "window")), {}})
 	}
-	type sum struct{ files, lines, used, bad int64 }
+	type sum struct{ files, lines, bad int64 }
 	sums := make(map[doctor.Form]*sum)
 	var forms []doctor.Form
 	for _, f := range p.r.Files {
@@ -261,23 +479,34 @@ func (p *doctorSheet) read() {
 		}
 		s.files++
 		s.lines += f.Lines
-		s.used += f.Used
 		s.bad += f.Bad
 	}
 	for _, form := range forms {
-		s, name := sums[form], string(form)
+		s, name, bad := sums[form], string(form), ""
 		if form == doctor.Unknown {
 			name = "of no known form"
 		}
-		text := fmt.Sprintf("  %s  %s, %s", name, Count(int(s.files), "file"), Count(int(s.lines), "line"))
 		if s.bad > 0 {
-			text += fmt.Sprintf(", %s not understood", Thousands(int(s.bad)))
+			bad = Thousands(int(s.bad)) + " not understood"
 		}
-		p.print(text + "\n")
+		t.Rows = append(t.Rows, []Cell{cell(name), cell(Count(int(s.files), "file")), cell(Count(int(s.lines), "line")), faint(bad)})
+	}
+	t.dropEmpty()
+	p.indented(&t)
+	if z := p.r.Zone; z != nil {
+		how := "as given"
+		if z.Source == "inferred" {
+			how = "inferred from the names of tracking files"
+		}
+		p.print("  " + strings.Join(Wrap("stamps are at "+z.Offset+", "+how+"; times here are "+p.clock.Zone.String(), p.room(2), "  "), "\n  ") + "\n")
 	}
 	for _, f := range p.r.Files {
-		if f.Error != "" {
-			p.print("  " + p.out.Style.Warn("▲ ") + safetext.Of(f.Name+": "+f.Error).String() + "\n")
+		said := f.Error
+		if said == "" && f.Form == doctor.Unknown && f.Lines > 0 {
+			said = "no line of a known form"
+		}
+		if said != "" {
+			p.print("  " + p.out.Style.Warn("▲ ") + strings.Join(Wrap(f.Name+": "+said, p.room(4), "    "), "\n") + "\n")
 		}
 	}
 }
