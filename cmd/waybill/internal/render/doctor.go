@@ -281,7 +281,7 @@ func Since(seconds int64) string {
 // race draws who did what: a lane for each actor and a column for each moment,
 // or, where that is too wide, a line for each step.
 func (p *doctorSheet) race(f *doctor.Finding) {
-	name, from := safetext.Of(f.Window).String(), " · from its end on"
+	name, from := safetext.Of(f.Window).String(), " · 0 is when it closed"
 	if p.out.Width > 0 && safetext.Width("  "+name+from) > p.out.Width {
 		from = ""
 	}
