@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"waybill/internal/doctor"
@@ -26,51 +27,39 @@ type doctorPage struct {
 	Answer, Tone, Symbol string
 	Zone                 string
 	Groups               []doctorGroup
-	Uncovered            [][]string
-	More                 int // rows of Uncovered that are left out
-	Rows                 [][]string
-	Managers, Files      [][]string
+	Uncovered, Rows      doctorTable
+	Managers, Files      doctorTable
+}
+
+// doctorTable is a table of texts; More is the number of rows that are left out.
+type doctorTable struct {
+	Rows [][]string
+	More int
 }
 
 type doctorGroup struct {
-	Title, Windows   string
-	Verdict, Lost    string
-	Disproof, Remedy string
-	Findings         []doctorFinding
-	More             int
-	Lanes            *lanesView
-	Evidence         []lineView
-	Window, ID       string
+	ID, Title, Extent string
+	Verdict, Lost     string // "" where windows differ in it
+	Remedy, Disproof  string
+	Findings          []doctorFinding
+	Differ            bool // in why, each says it
+	More              int
+	Window            string // whose race and evidence follow
+	Race              *raceView
+	Evidence          []quotedFile
 }
 
 type doctorFinding struct{ Gateway, Window, From, To, Sure, Why string }
 
-// lanesView is a race as a drawing: a lane for each actor, a place for each
-// moment.
-type lanesView struct {
-	Width, Height int
-	Title         string
-	Moments       []laneMoment
-	Lanes         []lane
+// quotedFile are the lines of a file that say something.
+type quotedFile struct {
+	Name  string
+	Lines []quotedLine
 }
 
-type laneMoment struct {
-	X            int
-	After, Clock string
-	Closed       bool
-	Top, Bottom  int
-}
-
-type lane struct {
-	Y, From, To int
-	Name, Role  string
-	Tone        string
-	Marks       []laneMark
-}
-
-type laneMark struct {
-	X, Y int
-	Did  string
+type quotedLine struct {
+	Number int64
+	Text   string
 }
 
 // WriteDoctor writes a report as a page that needs nothing else: no script, no
@@ -93,129 +82,120 @@ func viewOfDoctor(r *doctor.Report, zone *time.Location) doctorPage {
 	case len(r.Uncovered) > 0 || len(r.Managers) == 0:
 		v.Tone, v.Symbol = "warn", "▲"
 	}
-	day := func(t time.Time) string { return t.In(zone).Format("2 Jan 2006 15:04:05") }
 	for i, g := range r.Groups() {
-		v.Groups = append(v.Groups, groupView(g, i, zone))
+		v.Groups = append(v.Groups, groupView(&g, i, zone))
 	}
-	for i, u := range r.Uncovered {
-		if i == maxShown {
-			v.More = len(r.Uncovered) - i
-			break
+	v.Uncovered = tableOf(r.Uncovered, func(u doctor.Uncovered) []string {
+		return []string{u.Gateway, day(u.From, zone), dayAfter(u.From, u.To, zone), length(u.To.Sub(u.From)), u.Reason}
+	})
+	v.Rows = tableOf(r.Pages, func(row doctor.PageRow) []string {
+		found := row.Window
+		switch {
+		case found == "":
+			found = "no log names it"
+		case row.Ingested:
+			found = "ingested all the same: " + found
 		}
-		v.Uncovered = append(v.Uncovered, []string{plain(u.Gateway), day(u.From), day(u.To), u.To.Sub(u.From).String(), plain(u.Reason)})
-	}
-	for _, row := range r.Pages[:min(len(r.Pages), maxShown)] {
-		found := plain(row.Window)
-		if found == "" {
-			found = "the logs given do not tell it"
-		}
-		v.Rows = append(v.Rows, []string{plain(row.Gateway), row.From.In(zone).Format("2 Jan 2006 15:04"), row.To.In(zone).Format("15:04"), found})
-	}
-	for _, m := range r.Managers {
-		role, who := "collects, too", plain(m.Address)
-		if m.Main {
+		return []string{row.Gateway, row.From.In(zone).Format("2 Jan 2006 15:04"), row.To.In(zone).Format("15:04"), found}
+	})
+	v.Managers = tableOf(r.Managers, func(m doctor.Manager) []string {
+		role, who := "collects, too", m.Address
+		switch {
+		case m.Main:
 			role = "main manager"
+		case m.Took == 0:
+			role = "takes nothing"
 		}
 		if who == "" {
 			who = "address not in the logs"
 		}
-		v.Managers = append(v.Managers, []string{who, role, fmt.Sprint(m.Took)})
-	}
-	for _, f := range r.Files[:min(len(r.Files), maxShown)] {
-		v.Files = append(v.Files, []string{plain(f.Name), string(f.Form), fmt.Sprint(f.Lines), fmt.Sprint(f.Bad), plain(f.Error)})
-	}
+		return []string{who, role, fmt.Sprint(m.Took)}
+	})
+	v.Files = tableOf(r.Files, func(f doctor.File) []string {
+		form := string(f.Form)
+		if f.Form == doctor.Unknown {
+			form = "of no known form"
+		}
+		bad := fmt.Sprint(f.Bad)
+		if f.Error != "" {
+			bad += "; reading ended early: " + f.Error
+		}
+		return []string{f.Name, form, fmt.Sprint(f.Lines), bad}
+	})
 	return v
 }
 
-func groupView(g doctor.Group, n int, zone *time.Location) doctorGroup {
+// tableOf makes the rows of a table, as many as a page has.
+func tableOf[T any](of []T, row func(T) []string) (t doctorTable) {
+	shown := of[:min(len(of), maxShown)]
+	t.More = len(of) - len(shown)
+	for _, one := range shown {
+		cells := row(one)
+		for i := range cells {
+			cells[i] = plain(cells[i])
+		}
+		t.Rows = append(t.Rows, cells)
+	}
+	return t
+}
+
+func day(t time.Time, zone *time.Location) string {
+	return t.In(zone).Format("2 Jan 2006 15:04:05")
+}
+
+// dayAfter leaves out the day when it is the one before.
+func dayAfter(before, t time.Time, zone *time.Location) string {
+	if before.In(zone).Format(time.DateOnly) == t.In(zone).Format(time.DateOnly) {
+		return t.In(zone).Format(time.TimeOnly)
+	}
+	return day(t, zone)
+}
+
+func groupView(g *doctor.Group, n int, zone *time.Location) doctorGroup {
 	first := g.Findings[0]
 	out := doctorGroup{
-		Title: plain(g.Title()), Windows: fmt.Sprint(len(g.Findings)), ID: fmt.Sprintf("cause-%d", n+1),
-		Verdict: plain(first.Verdict), Lost: plain(first.Lost), Disproof: plain(first.Disproof), Remedy: plain(first.Remedy), Window: plain(first.Window),
+		ID: fmt.Sprintf("cause-%d", n+1), Title: plain(g.Title()), Extent: fmt.Sprintf("%d windows, %s", len(g.Findings), length(g.Length())),
+		Verdict: plain(first.Verdict), Lost: plain(first.Lost), Remedy: plain(first.Remedy), Window: plain(first.Window),
 	}
+	if len(g.Findings) == 1 {
+		out.Extent = "1 window, " + length(g.Length())
+	}
+	if g.Cause != doctor.UnknownCause { // of which nothing was concluded
+		out.Disproof = plain(first.Disproof)
+	}
+	var others []string
 	for i, f := range g.Findings {
-		if i == maxShown {
-			out.More = len(g.Findings) - i
-			break
+		if f.Verdict != first.Verdict {
+			out.Verdict, out.Differ = "", true
+		}
+		if f.Lost != first.Lost {
+			out.Lost, out.Differ = "", true
+		}
+		if f.Gateway != first.Gateway && !slices.Contains(others, plain(f.Gateway)) {
+			others = append(others, plain(f.Gateway))
+		}
+		if i >= maxShown {
+			continue
 		}
 		why := f.Lost
 		if why == "" {
 			why = f.Verdict
 		}
-		out.Findings = append(out.Findings, doctorFinding{plain(f.Gateway), plain(f.Window), f.From.In(zone).Format("2 Jan 2006 15:04:05"), f.To.In(zone).Format("15:04:05"), string(f.Confidence), plain(why)})
+		out.Findings = append(out.Findings, doctorFinding{plain(f.Gateway), plain(f.Window), day(f.From, zone), dayAfter(f.From, f.To, zone), string(f.Confidence), plain(why)})
+	}
+	out.More = len(g.Findings) - len(out.Findings)
+	if len(others) > 0 {
+		out.Remedy += " The same for " + strings.Join(others, ", ") + "."
 	}
 	if len(first.Race) > 1 {
-		out.Lanes = lanesOf(first, zone)
+		out.Race = raceOf(first, zone)
 	}
 	for _, e := range first.Evidence {
-		out.Evidence = append(out.Evidence, lineView{Place: plain(fmt.Sprintf("%s:%d", e.File, e.Line)), Text: plain(e.Text)})
+		if n := len(out.Evidence); n == 0 || out.Evidence[n-1].Name != plain(e.File) {
+			out.Evidence = append(out.Evidence, quotedFile{Name: plain(e.File)})
+		}
+		of := &out.Evidence[len(out.Evidence)-1]
+		of.Lines = append(of.Lines, quotedLine{e.Line, plain(e.Text)})
 	}
 	return out
-}
-
-// Measures of the drawing, in its own units.
-const (
-	laneName   = 190
-	laneStep   = 96
-	laneHeight = 54
-	laneTop    = 46
-	maxMoments = 10
-)
-
-func lanesOf(f *doctor.Finding, zone *time.Location) *lanesView {
-	var moments []int64
-	var actors []string
-	for _, s := range f.Race {
-		if !slices.Contains(moments, s.After) && len(moments) < maxMoments {
-			moments = append(moments, s.After)
-		}
-		if !slices.Contains(actors, s.Actor) {
-			actors = append(actors, s.Actor)
-		}
-	}
-	v := &lanesView{Width: laneName + laneStep*len(moments) + 20, Height: laneTop + laneHeight*len(actors) + 14, Title: "Who did what, by the second"}
-	x := func(i int) int { return laneName + laneStep*i + laneStep/2 }
-	for i, m := range moments {
-		v.Moments = append(v.Moments, laneMoment{X: x(i), After: sinceWords(m), Clock: f.To.Add(time.Duration(m) * time.Second).In(zone).Format("15:04:05"),
-			Closed: m == 0, Top: laneTop, Bottom: v.Height - 8})
-	}
-	for k, a := range actors {
-		l := lane{Y: laneTop + laneHeight*k + laneHeight/2, From: laneName, To: v.Width - 12, Name: plain(a), Tone: "gate", Role: "gateway"}
-		for _, s := range f.Race {
-			if s.Actor != a {
-				continue
-			}
-			switch {
-			case s.Did == "closed":
-			case s.Main:
-				l.Tone, l.Role = "main", "main manager"
-			default:
-				l.Tone, l.Role = "rival", "another collector"
-			}
-			if i := slices.Index(moments, s.After); i >= 0 {
-				did := s.Did
-				if did == "closed" {
-					did = "window closed"
-				}
-				if n := len(l.Marks); n > 0 && l.Marks[n-1].X == x(i) {
-					l.Marks[n-1].Did += ", " + did
-					continue
-				}
-				l.Marks = append(l.Marks, laneMark{X: x(i), Y: l.Y, Did: did})
-			}
-		}
-		v.Lanes = append(v.Lanes, l)
-	}
-	return v
-}
-
-// sinceWords writes the seconds since a window closed.
-func sinceWords(n int64) string {
-	switch {
-	case n == 0:
-		return "0"
-	case n < 0:
-		return "−" + (time.Duration(-n) * time.Second).String()
-	}
-	return "+" + (time.Duration(n) * time.Second).String()
 }

@@ -202,13 +202,15 @@ func (b *tab) until(what, expression string) {
 // fits fails when the page is wider than the view.
 func (b *tab) fits() {
 	b.t.Helper()
-	const wide = `document.documentElement.scrollWidth <= innerWidth && document.body.scrollWidth <= innerWidth ? "" :
-		[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1)
-			.map(e => e.tagName + "." + e.className).slice(0, 5).join(", ") || "something"`
-	if w := eval[string](b, wide); w != "" {
+	if w := eval[string](b, tooWide); w != "" {
 		b.t.Errorf("%s is wider than the view: %s", eval[string](b, "location.pathname+location.search"), w)
 	}
 }
+
+// tooWide names what is wider than the view.
+const tooWide = `document.documentElement.scrollWidth <= innerWidth && document.body.scrollWidth <= innerWidth ? "" :
+		[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1)
+			.map(e => e.tagName + "." + e.className).slice(0, 5).join(", ") || "something"`
 
 func (b *tab) text(selector string) string {
 	b.t.Helper()
@@ -400,6 +402,11 @@ func hostile(t *testing.T, s *stage, b *tab, sc scene) {
 func scheme(t *testing.T, b *tab, sc scene) {
 	b.t = t
 	b.visit("/search")
+	paper(t, b, sc)
+}
+
+func paper(t *testing.T, b *tab, sc scene) {
+	t.Helper()
 	light := eval[float64](b, `(c => (0.2126 * c[0] + 0.7152 * c[1] + 0.0722 * c[2]) / 255)(getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number))`)
 	if dark := light < 0.5; dark != sc.dark {
 		t.Errorf("the paper has a luminance of %.2f", light)
@@ -453,26 +460,28 @@ func swaps(t *testing.T, s *stage) {
 
 // contrast measures text against what is behind it: WCAG asks for 4.5.
 func contrast(t *testing.T, s *stage) {
-	const measure = `(() => {
+	for _, dark := range []bool{false, true} {
+		b := s.tab(t, scene{width: 1280, dark: dark})
+		for _, path := range []string{"/search", "/summary", "/summary?q=sender%3Ahard+after%3A2020-01-01", "/search?q=-status%3Adelivered", "/search?q=sendr%3Aann", "/search?q=nobody%40nowhere+after%3A2020-01-01", s.message(t, "status:bounced"), "/m/none"} {
+			b.visit(path)
+			for _, bad := range eval[[]string](b, contrasts) {
+				t.Errorf("dark %v, %s: %s", dark, path, bad)
+			}
+		}
+	}
+}
+
+// contrasts names what has less.
+const contrasts = `(() => {
 		const rgb = c => { const m = c.match(/[\d.]+/g).map(Number); return m.length < 4 ? [...m, 1] : m; };
 		const lum = c => { const f = v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; return 0.2126 * f(c[0]) + 0.7152 * f(c[1]) + 0.0722 * f(c[2]); };
 		const behind = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c[3] === 1) return c; } return [255, 255, 255]; };
 		const bad = new Set();
 		for (const e of document.querySelectorAll("body *")) {
 			if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) || !e.checkVisibility() || e.closest("option, .vh")) continue;
-			const a = lum(rgb(getComputedStyle(e).color)), b = lum(behind(e));
+			const a = lum(rgb(getComputedStyle(e)[e instanceof SVGElement ? "fill" : "color"])), b = lum(behind(e));
 			const r = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-			if (r < 4.5) bad.add(e.tagName + "." + e.className + " " + r.toFixed(2));
+			if (r < 4.5) bad.add(e.tagName + "." + e.getAttribute("class") + " " + r.toFixed(2));
 		}
 		return [...bad];
 	})()`
-	for _, dark := range []bool{false, true} {
-		b := s.tab(t, scene{width: 1280, dark: dark})
-		for _, path := range []string{"/search", "/summary", "/summary?q=sender%3Ahard+after%3A2020-01-01", "/search?q=-status%3Adelivered", "/search?q=sendr%3Aann", "/search?q=nobody%40nowhere+after%3A2020-01-01", s.message(t, "status:bounced"), "/m/none"} {
-			b.visit(path)
-			for _, bad := range eval[[]string](b, measure) {
-				t.Errorf("dark %v, %s: %s", dark, path, bad)
-			}
-		}
-	}
-}

@@ -71,6 +71,19 @@ func Open(ctx context.Context, data string, o web.Options) (*Site, error) {
 	return &Site{h, r}, nil
 }
 
+// Report writes what the doctor finds in logs as a page.
+func Report(ctx context.Context, path string, zone *time.Location, logs ...string) error {
+	r, bad, err := app.Diagnose(ctx, app.Diagnosis{}, logs)
+	if err = errors.Join(append(bad, err)...); err != nil {
+		return err
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(web.WriteDoctor(f, r, zone), f.Close())
+}
+
 // Chromium is the program that is driven: of Debian, or what it is called
 // elsewhere. "" when there is none.
 func Chromium() string {

@@ -459,8 +459,11 @@ func (p *doctorSheet) read() {
 	t := Table{Columns: []Column{{Least: 16}, {}, {}, {}}}
 	for _, m := range p.r.Managers {
 		role, who := "collects, too", m.Address
-		if m.Main {
+		switch {
+		case m.Main:
 			role = "main manager"
+		case m.Took == 0:
+			role = "takes nothing"
 		}
 		if who == "" {
 			who = "(address not in the logs)"
