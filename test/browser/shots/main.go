@@ -1,4 +1,5 @@
-// Command shots makes the pictures of the pages from the bundled logs.
+// Command shots makes the pictures of the pages, and of a report of the doctor,
+// from the bundled logs.
 package main
 
 import (
@@ -32,7 +33,7 @@ func main() {
 // shot is one picture.
 type shot struct {
 	name   string
-	url    string
+	url    string // of the site, or a whole one
 	width  int64
 	height int64 // 0: all of the page
 	dark   bool
@@ -74,7 +75,12 @@ func run(out string, all bool, only string) error {
 	server := httptest.NewServer(site)
 	defer server.Close()
 
-	shots, err := choose(ctx, site, all)
+	report := filepath.Join(dir, "report.html")
+	const seed = "internal/doctor/testdata/seed/"
+	if err := rig.Report(ctx, report, time.UTC, seed+"manager_trackerd_192.168.235.64_evening.log", seed+"manager_trackerd_192.168.235.64_night.log", seed+"gateway_cli_192.168.235.64.log"); err != nil {
+		return err
+	}
+	shots, err := choose(ctx, site, "file://"+report, all)
 	if err != nil {
 		return err
 	}
@@ -103,7 +109,7 @@ func run(out string, all bool, only string) error {
 
 // choose names the pictures. Ids are looked up, for they may differ from one
 // import to the next.
-func choose(ctx context.Context, site *rig.Site, all bool) ([]shot, error) {
+func choose(ctx context.Context, site *rig.Site, report string, all bool) ([]shot, error) {
 	message := func(query string) (string, error) {
 		a, err := site.Reader.Find(ctx, search.Request{Text: query, Limit: 1})
 		if err != nil || len(a.Messages) == 0 {
@@ -120,10 +126,11 @@ func choose(ctx context.Context, site *rig.Site, all bool) ([]shot, error) {
 		return []shot{
 			{"search-light", found, 1280, 800, false}, {"search-dark", found, 1280, 800, true},
 			{"message-light", story, 1280, 900, false}, {"message-dark", story, 1280, 900, true},
+			{"doctor-light", report, 1280, 900, false}, {"doctor-dark", report, 1280, 900, true},
 		}, nil
 	}
 	var out []shot
-	pages := map[string]string{"summary": "/summary", "summary-some": "/summary?q=-status%3Adelivered", "summary-hostile": "/summary?q=gateway%3Amx-h", "summary-gap": "/summary?q=after%3A2026-11-19+until%3A2026-11-21T23%3A00", "summary-empty": "/summary?q=sender%3Anobody%40nowhere.example", "all": "/search", "found": found, "empty": empty, "fault": "/search?q=sender%3Aann+sendr%3Abob+x", "bounced": story, "lost": "/m/none", "gap": "/search?q=sender%3Acarol+subject%3Ainvoice+after%3A2026-11-19",
+	pages := map[string]string{"doctor": report, "summary": "/summary", "summary-some": "/summary?q=-status%3Adelivered", "summary-hostile": "/summary?q=gateway%3Amx-h", "summary-gap": "/summary?q=after%3A2026-11-19+until%3A2026-11-21T23%3A00", "summary-empty": "/summary?q=sender%3Anobody%40nowhere.example", "all": "/search", "found": found, "empty": empty, "fault": "/search?q=sender%3Aann+sendr%3Abob+x", "bounced": story, "lost": "/m/none", "gap": "/search?q=sender%3Acarol+subject%3Ainvoice+after%3A2026-11-19",
 		"fieldfault": "/search?from=whenever&client=nobody", "hostile": "/search?q=gateway%3Amx-h"}
 	for name, query := range map[string]string{"deferred": "status:deferred", "rejected": "kind:rejection", "hostile-m": "gateway:mx-h subject:script", "child": "sender:<>"} {
 		if url, err := message(query); err == nil {
@@ -157,6 +164,9 @@ func take(tab context.Context, base string, s shot) ([]byte, error) {
 	}
 	if err := rig.View(tab, s.width, height, s.dark); err != nil {
 		return nil, err
+	}
+	if strings.HasPrefix(s.url, "file:") {
+		base = ""
 	}
 	if err := chromedp.Do(tab, chromedp.Navigate(base+s.url)); err != nil {
 		return nil, err
