@@ -54,6 +54,14 @@ func rotation(path string) age {
 	for _, ext := range []string{".gz", ".bz2", ".xz", ".zst"} {
 		name = strings.TrimSuffix(name, ext)
 	}
+	// Appliances write NAME.current and roll it to NAME.@20230213T201929.s.
+	if stem, ok := strings.CutSuffix(name, ".current"); ok {
+		return age{stem: dir + stem, class: current}
+	}
+	if at := strings.LastIndex(name, ".@"); at > 0 && at+2 < len(name) && isDigit(name[at+2]) {
+		date := strings.TrimSuffix(name[at+2:], ".s")
+		return age{stem: dir + name[:at], date: date, class: dated}
+	}
 	// The last part that is a number or a date is the rotation: mail.log.2,
 	// mail.log-20261121, mail-20261121.log, mail.log.2026-11-21.
 	for end := len(name); end > 0; {
