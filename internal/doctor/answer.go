@@ -51,6 +51,9 @@ func (g *Group) Title() string {
 	case Conflict:
 		return "In conflict"
 	}
+	if g.By != "" {
+		return "Removed by " + g.By + ", which is no collector"
+	}
 	return "Of unknown cause"
 }
 
@@ -107,6 +110,9 @@ func (g *Group) sentence() string {
 		return fmt.Sprintf("%s wrote no file for %s%s", where, n, in)
 	case TransferFailed:
 		return fmt.Sprintf("%s of %s copied and lost by the main manager%s", n, where, in)
+	}
+	if g.By != "" {
+		return fmt.Sprintf("%s, which is no collector, removed %s of %s%s", g.By, n, where, in)
 	}
 	return fmt.Sprintf("%s of %s missing, cause unknown%s", n, where, in)
 }

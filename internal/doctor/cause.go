@@ -92,6 +92,9 @@ func (d *Doctor) watch(m *manager, missing []lost) map[uint16]*gatewayLog {
 			if r.from != 0 {
 				if w := lostAt(missing, r.host, r.win()); w != nil {
 					w.acts = append(w.acts, a)
+					if w.win == r.win() {
+						w.plain = r.plain
+					}
 				}
 			}
 			if _, ok := margins[r.host].around(a.at); ok {
@@ -153,6 +156,8 @@ func (d *Doctor) judge(m *manager, who map[uint16]*visitor, w *lost, g *gatewayL
 func (d *Doctor) theft(m *manager, who map[uint16]*visitor, w *lost) (judgement, bool) {
 	var own, copied, removed, ingested, nobody *act
 	ownRemoved := false
+	// The gateway's log has the order; the main manager's word has its own clock.
+	seen := slices.ContainsFunc(w.acts, func(a act) bool { return a.what == scp && a.addr == m.addr && a.addr != 0 })
 	for i := range w.acts {
 		a := &w.acts[i]
 		first := func(to **act) {
@@ -162,7 +167,9 @@ func (d *Doctor) theft(m *manager, who map[uint16]*visitor, w *lost) (judgement,
 		}
 		switch {
 		case a.own:
-			first(&own)
+			if !seen {
+				first(&own)
+			}
 		case a.what == ingest || a.what == pull:
 			first(&ingested)
 		case a.addr == 0:
@@ -181,7 +188,10 @@ func (d *Doctor) theft(m *manager, who map[uint16]*visitor, w *lost) (judgement,
 	}
 	j := judgement{evidence: w.acts}
 	switch {
-	case own != nil && (removed == nil || own.at <= removed.at):
+	case own != nil && !seen && ingested != nil && ingested.what == ingest:
+		// smad_logs tell that a copy began, not that there was a file.
+		j.cause, j.by, j.confidence, j.why = TakenByOther, ingested.addr, Medium, "another manager ingested the file; the main manager began to copy it, too, and never had it"
+	case own != nil && (removed == nil || before(own, removed)):
 		j.own = own.at
 		j.cause, j.confidence, j.why = TransferFailed, Medium, "the main manager copied the file itself, and it never reached its database"
 		if ownRemoved {
@@ -189,6 +199,8 @@ func (d *Doctor) theft(m *manager, who map[uint16]*visitor, w *lost) (judgement,
 		}
 	case ownRemoved && removed == nil && copied == nil:
 		j.cause, j.confidence, j.why = TransferFailed, Medium, "the main manager removed the file, and it never reached its database"
+	case removed != nil && !who[removed.addr].collects():
+		j.cause, j.by, j.confidence, j.why = UnknownCause, removed.addr, Medium, "an address that never copied a file nor listed the directory removed the file: somebody by hand"
 	case removed != nil:
 		j.cause, j.by, j.confidence, j.why = TakenByOther, removed.addr, High, "another collector copied and removed the file first"
 		if copied == nil || copied.addr != removed.addr || copied.at > removed.at {
@@ -204,6 +216,15 @@ func (d *Doctor) theft(m *manager, who map[uint16]*visitor, w *lost) (judgement,
 		return judgement{}, false
 	}
 	return j, true
+}
+
+// before tells whether one thing was done before another; in one second the
+// order of the lines decides.
+func before(a, b *act) bool {
+	if a.at == b.at && a.file == b.file {
+		return a.record < b.record
+	}
+	return a.at <= b.at
 }
 
 // absence looks at what follows from nobody having handled the file.

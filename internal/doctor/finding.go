@@ -10,7 +10,7 @@ import (
 // finding tells a missing window.
 func (d *Doctor) finding(m *manager, w *lost, j *judgement, g *gatewayLog) Finding {
 	f := Finding{
-		Kind: MissingWindow, Gateway: d.names.texts[w.host], Window: w.win.name(w.zip), Reckoned: !w.named,
+		Kind: MissingWindow, Gateway: d.names.texts[w.host], Window: w.win.name(!w.plain), Reckoned: !w.named,
 		From: utc(int64(w.win.from)), To: utc(w.win.to()),
 		Cause: j.cause, By: d.names.texts[j.by], Confidence: j.confidence, Verdict: j.why, Evidence: []Evidence{},
 	}
@@ -182,6 +182,10 @@ func advice(f *Finding, main string) (disproof, remedy string) {
 	case NeverProduced:
 		return "A line of the gateway's cli_logs that copies or removes " + f.Window + ", or a mail log of the gateway with lines of that time.",
 			"Nothing brings this window back: no file of it was written. Look in the gateway's system logs why it, or its qlogd, was down. " + again
+	}
+	if f.By != "" {
+		return "A line of the gateway's cli_logs in which " + f.By + " lists the directory or copies a file.",
+			"Ask who used " + f.By + " at that time why the file was removed; only a copy that they kept brings it back. " + again
 	}
 	return "Nothing was concluded.",
 		"Give the gateway's cli_logs of " + f.From.Format("2006-01-02 15:04") + " to " + f.To.Add(time.Hour).Format("15:04") + " UTC, too: they tell who listed, copied and removed the file."

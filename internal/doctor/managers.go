@@ -27,6 +27,10 @@ type visitor struct {
 	removed int
 }
 
+// collects tells whether a visitor does what managers do: removing alone is not
+// it.
+func (v *visitor) collects() bool { return v != nil && (v.listed > 0 || v.handled > v.removed) }
+
 // visitors gathers who comes to the gateways for tracking files.
 func (d *Doctor) visitors() map[uint16]*visitor {
 	out := make(map[uint16]*visitor)
@@ -109,13 +113,30 @@ func (d *Doctor) sortOut(who map[uint16]*visitor) {
 			logs = append(logs, entry{file: i, took: took})
 		}
 	}
+	// The longest first: what a short one goes with is then known.
+	slices.SortStableFunc(logs, func(a, b entry) int { return cmp.Compare(d.files[b.file].records.n, d.files[a.file].records.n) })
 	addrs := sortedKeys(who)
+	scores := make([]map[uint16]int, len(logs))
 	for i := range logs {
-		best := 0
+		scores[i] = make(map[uint16]int)
 		for _, a := range addrs {
-			if s := d.files[logs[i].file].score(logs[i].took, who[a]); s > best {
-				best, logs[i].addr = s, a
+			scores[i][a] = d.files[logs[i].file].score(logs[i].took, who[a])
+		}
+	}
+	for i := range logs {
+		// Two managers may both have tried the few files of a short log: what it
+		// was rolled from knows better.
+		set := make(map[uint16]int)
+		for k := range logs {
+			if source.SameSet(d.files[logs[i].file].Name, d.files[logs[k].file].Name) {
+				for a, s := range scores[k] {
+					set[a] += s
+				}
 			}
+		}
+		own, of := bestOf(addrs, scores[i]), bestOf(addrs, set)
+		if logs[i].addr = own; scores[i][of] > 0 && scores[i][of]*2 >= scores[i][own] {
+			logs[i].addr = of
 		}
 	}
 	join := func(m *manager, e *entry) {
@@ -176,6 +197,16 @@ func (d *Doctor) sortOut(who map[uint16]*visitor) {
 	}
 }
 
+// bestOf is the address with the highest score above 0, 0 when there is none.
+func bestOf(addrs []uint16, score map[uint16]int) (best uint16) {
+	for _, a := range addrs {
+		if score[a] > score[best] {
+			best = a
+		}
+	}
+	return best
+}
+
 // parsed leaves only what trackerd_logs say was taken in, where a manager has
 // any: what was copied may have been lost behind that.
 func (d *Doctor) parsed(m *manager) {
@@ -226,8 +257,9 @@ func (d *Doctor) fits(m *manager, file int, took map[uint16]spans) int {
 			continue // one goes on from the other
 		}
 		shared, mine := 0, 0
+		others := other.ingested()
 		for g, s := range took {
-			theirs := m.took[g]
+			theirs := others[g]
 			if len(theirs) == 0 {
 				continue
 			}

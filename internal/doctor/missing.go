@@ -20,7 +20,7 @@ type lost struct {
 	host  uint16
 	win   span
 	named bool // a line names it; else the window is reckoned from those beside it
-	zip   bool
+	plain bool // its name is that of a file without compression
 	dim   bool // the main manager's logs do not reach the time when it would have been ingested
 
 	acts []act // what logs say of its file
@@ -44,6 +44,10 @@ const maxDark = 10
 
 // maxLost bounds the windows that are told one by one.
 const maxLost = 1_000_000
+
+// listSlack is how many seconds a window of a listing may reach out of the hole
+// that it is to fill.
+const listSlack = 2
 
 // holes finds what lies between the windows that the main manager ingested, and
 // what lines say of the windows there.
@@ -80,7 +84,7 @@ func (d *Doctor) holes(m *manager) []hole {
 			}
 			var only *hole // a listing does not say whose it is; names rarely coincide
 			for _, g := range sortedKeys(m.took) {
-				if h := holeOf(out, g, w); h != nil {
+				if h := holeOf(out, g, w); h != nil && int64(w.from) >= h.from-listSlack && w.to() <= h.to+listSlack {
 					if only != nil {
 						only = nil
 						break
@@ -227,6 +231,7 @@ func (d *Doctor) tell(m *manager) (missing []lost, uncovered []dark) {
 	m.skew = d.skewOf(m)
 	own, seen := d.ownLogs(m), d.seenAt(m)
 	waits := d.waits(m)
+	plain := d.plain()
 	for _, h := range d.holes(m) {
 		usual := m.took[h.host].usual()
 		logs := slices.Clone(own).joined(maxDark * usual)
@@ -246,10 +251,23 @@ func (d *Doctor) tell(m *manager) (missing []lost, uncovered []dark) {
 				uncovered = darken(uncovered, h.host, w, "more windows are missing than are told one by one")
 				continue
 			}
-			missing = append(missing, lost{host: h.host, win: w, named: named, zip: true, dim: !told || s.to < w.to()+waits[h.host]})
+			missing = append(missing, lost{host: h.host, win: w, named: named, plain: plain[h.host], dim: !told || s.to < w.to()+waits[h.host]})
 		}
 	}
 	return missing, append(uncovered, d.outside(m)...)
+}
+
+// plain tells which gateways write files without compression, as old ones did.
+func (d *Doctor) plain() map[uint16]bool {
+	out := make(map[uint16]bool)
+	for _, f := range d.files {
+		for _, r := range f.records.all {
+			if r.from != 0 && r.host != 0 {
+				out[r.host] = r.plain
+			}
+		}
+	}
+	return out
 }
 
 const unheard = "no log has a line from or about the main manager"

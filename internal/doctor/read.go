@@ -229,7 +229,7 @@ func (f *logFile) clock(at int64) {
 func (r *Reading) take(at int64, fact *fact, l source.Line) {
 	f := r.f
 	f.count[fact.what]++
-	rec := record{at: uint32(at), from: fact.win.from, len: uint16(fact.win.len), line: uint32(l.Number), what: fact.what}
+	rec := record{at: uint32(at), from: fact.win.from, len: uint16(fact.win.len), line: uint32(l.Number), what: fact.what, plain: !fact.compressed}
 	switch fact.what {
 	case login:
 		s := session{host: r.names.of(fact.gateway), addr: r.names.of(fact.address), at: at}
@@ -268,10 +268,10 @@ func (r *Reading) bare(l source.Line) {
 		return
 	}
 	if i := strings.LastIndex(text, namePrefix); i >= 0 {
-		if win, _, ok := r.namer.spanOf(strings.TrimRight(text[i:], "*@/=|")); ok {
+		if win, compressed, ok := r.namer.spanOf(strings.TrimRight(text[i:], "*@/=|")); ok {
 			f.Used++
 			f.count[named]++
-			f.records.add(record{from: win.from, len: uint16(win.len), line: uint32(l.Number), what: named})
+			f.records.add(record{from: win.from, len: uint16(win.len), line: uint32(l.Number), what: named, plain: !compressed})
 			return
 		}
 	}

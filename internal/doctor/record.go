@@ -11,6 +11,8 @@ type record struct {
 	host uint16 // gateway, index into names
 	addr uint16 // who logged in, index into names; 0 is unknown
 	what what
+	// plain: the name that the line has is that of a file without compression.
+	plain bool
 }
 
 func (r *record) win() span { return span{r.from, uint32(r.len)} }

@@ -226,7 +226,11 @@ func (d *Doctor) places() {
 	delete(gateways, 0)
 	for _, f := range d.files {
 		if f.Form == Listing {
-			f.locate(d.listed(f.Name, sortedKeys(gateways)))
+			host := d.listed(f.Name, sortedKeys(gateways))
+			if host == 0 {
+				host = d.sharesNames(f)
+			}
+			f.locate(host)
 			continue
 		}
 		n := make(map[uint16]int)
@@ -268,6 +272,29 @@ func (d *Doctor) listed(file string, gateways []uint16) (host uint16) {
 		}
 	}
 	return 0
+}
+
+// sharesNames is the gateway that other files know most names of a listing of, 0
+// when they know none.
+func (d *Doctor) sharesNames(listing *logFile) (host uint16) {
+	in := make(map[span]bool)
+	for _, r := range listing.records.all {
+		in[r.win()] = true
+	}
+	n := make(map[uint16]int)
+	for _, f := range d.files {
+		for _, r := range f.records.all {
+			if r.host != 0 && r.from != 0 && in[r.win()] {
+				n[r.host]++
+			}
+		}
+	}
+	for _, h := range sortedKeys(n) {
+		if n[h] > n[host] {
+			host = h
+		}
+	}
+	return host
 }
 
 // locate gives the names of a listing to a gateway.

@@ -11,6 +11,7 @@ func (p *page) means(from, to int64) bool {
 // has, else only the minutes are known.
 func (d *Doctor) reported(m *manager, missing []lost) []lost {
 	var out []lost
+	plain := d.plain()
 	seen := make(map[page]bool)
 	for i := range d.pages {
 		p := &d.pages[i]
@@ -23,7 +24,7 @@ func (d *Doctor) reported(m *manager, missing []lost) []lost {
 		if s := m.took[host]; len(s) > 0 && p.from >= int64(s[0].from)-60 && p.to <= s[len(s)-1].to()+60 && d.known(p, host, missing, s) {
 			continue
 		}
-		l := lost{host: host, win: span{uint32(p.from), uint32(p.to - p.from)}, zip: true, page: p}
+		l := lost{host: host, win: span{uint32(p.from), uint32(p.to - p.from)}, plain: plain[host], page: p}
 		if w, ok := d.named(p, host); ok {
 			l.win, l.named = w, true
 		}
