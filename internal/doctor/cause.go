@@ -124,6 +124,11 @@ func sameAct(a, b act) bool {
 
 // lostAt returns the missing window that is w, or that was reckoned for it.
 func lostAt(missing []lost, host uint16, w span) *lost {
+	if i, ok := slices.BinarySearchFunc(missing, w, func(l lost, w span) int {
+		return cmp.Or(cmp.Compare(l.host, host), bySpan(l.win, w))
+	}); ok {
+		return &missing[i]
+	}
 	i, _ := slices.BinarySearchFunc(missing, w, func(l lost, w span) int {
 		return cmp.Or(cmp.Compare(l.host, host), cmp.Compare(int64(l.win.from), int64(w.from)-int64(w.len)/2))
 	})
@@ -155,8 +160,10 @@ func (d *Doctor) judge(m *manager, who map[uint16]*visitor, w *lost, g *gatewayL
 // theft looks at who handled the file.
 func (d *Doctor) theft(m *manager, who map[uint16]*visitor, w *lost) (judgement, bool) {
 	var own, copied, removed, ingested, nobody *act
+	var gone *act // the first removal by anybody but the main manager
 	ownRemoved := false
-	// The gateway's log has the order; the main manager's word has its own clock.
+	// The gateway's log has the order; the main manager's word has a clock of its
+	// own, and tells that a copy began, not that there was a file.
 	seen := slices.ContainsFunc(w.acts, func(a act) bool { return a.what == scp && a.addr == m.addr && a.addr != 0 })
 	for i := range w.acts {
 		a := &w.acts[i]
@@ -164,6 +171,9 @@ func (d *Doctor) theft(m *manager, who map[uint16]*visitor, w *lost) (judgement,
 			if *to == nil {
 				*to = a
 			}
+		}
+		if a.what == remove && (a.addr == 0 || a.addr != m.addr) {
+			first(&gone)
 		}
 		switch {
 		case a.own:
@@ -188,13 +198,15 @@ func (d *Doctor) theft(m *manager, who map[uint16]*visitor, w *lost) (judgement,
 	}
 	j := judgement{evidence: w.acts}
 	switch {
-	case own != nil && !seen && ingested != nil && ingested.what == ingest:
-		// smad_logs tell that a copy began, not that there was a file.
+	case own != nil && !seen && gone == nil && ingested != nil && ingested.what == ingest:
 		j.cause, j.by, j.confidence, j.why = TakenByOther, ingested.addr, Medium, "another manager ingested the file; the main manager began to copy it, too, and never had it"
-	case own != nil && (removed == nil || before(own, removed)):
+	case own != nil && (gone == nil || seen && d.before(own, gone)):
 		j.own = own.at
 		j.cause, j.confidence, j.why = TransferFailed, Medium, "the main manager copied the file itself, and it never reached its database"
-		if ownRemoved {
+		switch {
+		case !seen && !ownRemoved:
+			j.confidence, j.why = Low, "the main manager began to copy the file, and it never reached its database; the gateway's cli_logs tell whether the file was still there"
+		case ownRemoved:
 			j.confidence, j.why = High, "the main manager copied the file and removed it, and it never reached its database"
 		}
 	case ownRemoved && removed == nil && copied == nil:
@@ -219,12 +231,15 @@ func (d *Doctor) theft(m *manager, who map[uint16]*visitor, w *lost) (judgement,
 }
 
 // before tells whether one thing was done before another; in one second the
-// order of the lines decides.
-func before(a, b *act) bool {
-	if a.at == b.at && a.file == b.file {
+// order of the lines decides, and that of the files that they are rolled into.
+func (d *Doctor) before(a, b *act) bool {
+	if a.at != b.at {
+		return a.at < b.at
+	}
+	if a.file == b.file {
 		return a.record < b.record
 	}
-	return a.at <= b.at
+	return d.files[a.file].first < d.files[b.file].first
 }
 
 // absence looks at what follows from nobody having handled the file.

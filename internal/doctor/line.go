@@ -193,7 +193,7 @@ func (p *namer) session(s string) fact {
 		f.address, on, _ = strings.Cut(s[len("login from "):], " on ")
 		f.gateway, _, _ = strings.Cut(on, " ")
 		f.what = login
-		if f.address == "" || strings.ContainsAny(f.address, " \t") {
+		if f.address == "" || f.gateway == "" || strings.ContainsAny(f.address, " \t") {
 			return fact{}
 		}
 	case strings.HasPrefix(s, "executed batch command: '"):

@@ -267,7 +267,7 @@ func (d *Doctor) fits(m *manager, file int, took map[uint16]spans) int {
 			mine += len(common)
 			shared += common.shared(theirs)
 		}
-		if mine > 0 && shared*2 < mine {
+		if mine > 2 && shared*2 < mine { // logs that follow each other overlap in a window or two
 			return -1
 		}
 		if shared > 0 {

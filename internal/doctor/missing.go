@@ -3,6 +3,7 @@ package doctor
 import (
 	"cmp"
 	"iter"
+	"math"
 	"slices"
 )
 
@@ -232,7 +233,9 @@ func (d *Doctor) tell(m *manager) (missing []lost, uncovered []dark) {
 	own, seen := d.ownLogs(m), d.seenAt(m)
 	waits := d.waits(m)
 	plain := d.plain()
-	for _, h := range d.holes(m) {
+	holes := d.holes(m)
+	closed := d.closed(m, holes)
+	for i, h := range holes {
 		usual := m.took[h.host].usual()
 		logs := slices.Clone(own).joined(maxDark * usual)
 		visits := slices.Clone(seen[h.host]).joined(maxDark * usual)
@@ -251,7 +254,7 @@ func (d *Doctor) tell(m *manager) (missing []lost, uncovered []dark) {
 				uncovered = darken(uncovered, h.host, w, "more windows are missing than are told one by one")
 				continue
 			}
-			missing = append(missing, lost{host: h.host, win: w, named: named, plain: plain[h.host], dim: !told || s.to < w.to()+waits[h.host]})
+			missing = append(missing, lost{host: h.host, win: w, named: named, plain: plain[h.host], dim: !told || s.to < w.to()+waits[h.host] && s.to < closed[i]})
 		}
 	}
 	return missing, append(uncovered, d.outside(m)...)
@@ -279,6 +282,33 @@ func darken(to []dark, host uint16, w span, reason string) []dark {
 		return to
 	}
 	return append(to, dark{host, int64(w.from), w.to(), reason})
+}
+
+// closed tells for each hole when the window behind it was ingested, in UTC:
+// what was in the hole would have come before it.
+func (d *Doctor) closed(m *manager, holes []hole) []int64 {
+	type end struct {
+		host uint16
+		at   int64
+	}
+	of := make(map[end]int, len(holes))
+	out := make([]int64, len(holes))
+	for i, h := range holes {
+		of[end{h.host, h.to}] = i
+		out[i] = math.MaxInt64
+	}
+	for _, fi := range m.files {
+		f := d.files[fi]
+		for k, r := range f.records.all {
+			if r.what != ingest {
+				continue
+			}
+			if i, ok := of[end{r.host, int64(r.from)}]; ok {
+				out[i] = min(out[i], f.utc(k, r.at)-m.skew)
+			}
+		}
+	}
+	return out
 }
 
 // waits tells how long files of each gateway wait for their ingestion, in

@@ -340,7 +340,7 @@ func (d *Doctor) findings(r *Report, m *manager, who map[uint16]*visitor) {
 // of a window's file, when it would have been ingested.
 func (d *Doctor) followed(own stretches, copied int64, w *lost) bool {
 	s, ok := slices.Clone(own).joined(maxDark * int64(w.win.len)).around(copied)
-	return ok && s.to > copied+60
+	return ok && s.to > copied+min(60, int64(w.win.len))
 }
 
 // rank puts the cause first that cost the most windows, and what has none last.

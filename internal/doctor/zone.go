@@ -34,6 +34,9 @@ const (
 	// sparse is how much longer the soonest file may wait behind a change than
 	// before, where a manager comes rarely.
 	sparse = 45 * 60
+	// jumpBack is by how much local time goes back at least when it is set back an
+	// hour, between lines that are nearly an hour apart.
+	jumpBack = 2 * 60
 )
 
 // nearest tells the zone whose offset lies near a difference of seconds: whole
@@ -76,7 +79,7 @@ func (f *logFile) zones() {
 			continue
 		}
 		at := int64(r.at)
-		if before != 0 && before-at > jump-jumpSlack && before-at < jump+jumpSlack {
+		if before != 0 && before-at > jumpBack && before-at < jump+jumpSlack {
 			back = append(back, i)
 		}
 		before = at
@@ -237,6 +240,9 @@ func (f *logFile) given(zone *time.Location) {
 			continue
 		}
 		t := localIn(int64(r.at), zone, before)
+		if later := t.Add(time.Hour); r.timed() && t.Unix() < r.win().to()-skew && sameClock(t, later) {
+			t = later // no file is handled before its window has closed
+		}
 		_, off := t.Zone()
 		if n := len(f.shifts); n == 0 || f.shifts[n-1].offset != int64(off) {
 			f.shifts = append(f.shifts, shift{record: i, offset: int64(off), known: true, at: int64(r.at)})
