@@ -50,7 +50,8 @@ and what to do. Times that no log covers are named, and nothing is concluded
 from them.
 
 The exit code is 0 when nothing is missing, 6 when something is, 3 when nothing
-was found but not everything is covered.`,
+was found but not everything is covered. A file that cannot be read makes it 6,
+too.`,
 		Example: `  waybill doctor trackerd_logs/ cli_logs/
   waybill doctor --html report.html trackerd.@*.s cli.@*.s.gz
   ssh admin@gw 'grep smaduser cli_logs' | waybill doctor trackerd_logs/ -

@@ -50,6 +50,7 @@ func Diagnose(ctx context.Context, o Diagnosis, paths []string) (*doctor.Report,
 			return nil, nil, err
 		}
 	}
+	slices.SortStableFunc(files, source.ByAge) // sessions go on from file to file
 	d := doctor.New(o.Options)
 	readings := make([]*doctor.Reading, len(files))
 	unread := make([]error, len(files))
@@ -58,6 +59,10 @@ func Diagnose(ctx context.Context, o Diagnosis, paths []string) (*doctor.Report,
 	for i, path := range files {
 		group.Go(func() error {
 			f, err := open(path)
+			if errors.Is(err, source.ErrEmpty) { // a log that was just rotated
+				readings[i] = doctor.Open(path)
+				return nil
+			}
 			if err != nil {
 				unread[i] = err
 				return nil

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -39,7 +40,7 @@ func (g *Group) Length() (d time.Duration) {
 func (g *Group) Title() string {
 	switch g.Cause {
 	case TakenByOther:
-		return "Taken by another collector, " + g.By
+		return strings.TrimSuffix("Taken by another collector, "+g.By, ", ")
 	case NeverProduced:
 		return "Never produced by the gateway"
 	case TransferFailed:
@@ -105,7 +106,7 @@ func (g *Group) sentence() string {
 	}
 	switch g.Cause {
 	case TakenByOther:
-		return fmt.Sprintf("%s takes files from %s: %s lost%s", g.By, where, n, in)
+		return fmt.Sprintf("%s takes files from %s: %s lost%s", cmp.Or(g.By, "another manager"), where, n, in)
 	case NeverProduced:
 		return fmt.Sprintf("%s wrote no file for %s%s", where, n, in)
 	case TransferFailed:

@@ -171,11 +171,12 @@ func advice(f *Finding, main string) (disproof, remedy string) {
 	if main == "" {
 		main = "the main manager"
 	}
+	by := cmp.Or(f.By, "the other manager")
 	again := "On the next day's logs `waybill doctor` finds nothing more of this cause."
 	switch f.Cause {
 	case TakenByOther:
-		return "A line in the main manager's trackerd_logs that moves " + f.Window + ", in a file that was not given here; or that " + f.By + " is the main manager itself, under another address.",
-			"Let one manager collect: on " + f.By + " remove the gateway " + f.Gateway + " or disable its centralized tracking, or take " + f.By + " out of service. Check before that nobody searches on " + f.By + ": it has the data of these windows. " + again
+		return "A line in the main manager's trackerd_logs that moves " + f.Window + ", in a file that was not given here; or that " + by + " is the main manager itself, under another address.",
+			"Let one manager collect: on " + by + " remove the gateway " + f.Gateway + " or disable its centralized tracking, or take " + by + " out of service. Check before that nobody searches on " + by + ": it has the data of these windows. " + again
 	case TransferFailed:
 		return "A line in the main manager's trackerd_logs that moves " + f.Window + ", in a file that was not given here.",
 			"Look on " + main + " for the file below its log and incoming_queue directories and for errors at that time in its smad_logs and trackerd_logs: full disk, restart, a file that could not be read. " + again

@@ -224,12 +224,29 @@ func TestByAge(t *testing.T) {
 		"/b/mail-20261101.log", "/b/mail-20261102.log.gz", "/b/mail.log",
 		"/c/mail.log.2026-11-01.zst", "/c/mail.log.2026-11-02", "/c/mail.log",
 		"/d/mx1.log", "/d/mx2.log",
+		"/e/cli.@20230213T000000.s.gz", "/e/cli.@20230214T000000.s", "/e/cli.current",
 	}
 	got := slices.Clone(want)
 	slices.Reverse(got)
 	slices.SortFunc(got, ByAge)
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestSameSet(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		same bool
+	}{
+		{"/a/mail.log", "/a/mail.log.2.gz", true},
+		{"/a/trackerd.current", "/a/trackerd.@20230213T000000.s.xz", true},
+		{"/a/trackerd.current", "/a/smad.current", false},
+		{"/a/trackerd.current", "/b/trackerd.current", false},
+	} {
+		if got := SameSet(tt.a, tt.b); got != tt.same {
+			t.Errorf("SameSet(%q, %q) = %v", tt.a, tt.b, got)
+		}
 	}
 }
 

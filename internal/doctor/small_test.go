@@ -1,0 +1,202 @@
+package doctor
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Small logs of one gateway, written by hand: each is a mistake that was made
+// once.
+
+const (
+	smallGateway = "192.0.2.64"
+	smallMain    = "198.51.100.94"
+	smallOther   = "203.0.113.92"
+)
+
+// smallLog is a log in UTC whose windows are three minutes of 13 February 2023.
+type smallLog struct {
+	strings.Builder
+	ending string // of names of tracking files
+	pid    int
+}
+
+// smallWindow is the n-th window's name, from midnight.
+func (l *smallLog) smallWindow(n int) string {
+	from := time.Date(2023, 2, 13, 0, 3*n, 0, 0, time.UTC)
+	return fmt.Sprintf("tracking.@%s_%s%s", from.Format("20060102T150405Z"), from.Add(3*time.Minute).Format("20060102T150405Z"), l.ending)
+}
+
+// stamp is that of a second behind the end of the n-th window.
+func (l *smallLog) stamp(n, after int) string {
+	return time.Date(2023, 2, 13, 0, 3*(n+1), after, 0, time.UTC).Format("Mon Jan _2 15:04:05 2006")
+}
+
+// moved is the line of trackerd_logs for the n-th window.
+func (l *smallLog) moved(n, after int) {
+	fmt.Fprintf(l, "%s Info: Tracking parser moved /data/log/tracking/%s/%s to /data/tracking/incoming_queue/0/%[2]s/%[3]s.\n", l.stamp(n, after), smallGateway, l.smallWindow(n))
+}
+
+// pulled is the line of smad_logs for the n-th window.
+func (l *smallLog) pulled(n, after int) {
+	fmt.Fprintf(l, "%s Info: TRANSFER: Plugin TRACKINGPLUGIN downloading from %s - /export/tracking/%s\n", l.stamp(n, after), smallGateway, l.smallWindow(n))
+}
+
+// session is one of cli_logs; NAME in its command stands for the n-th window.
+func (l *smallLog) session(n, after int, user, from, command string) {
+	l.pid++
+	head := fmt.Sprintf("%s Info: PID %d: User %s ", l.stamp(n, after), 500+l.pid, user)
+	command = strings.ReplaceAll(command, "NAME", "/export/tracking/"+l.smallWindow(n))
+	fmt.Fprintf(l, "%slogin from %s on %s\n%[1]sexecuted batch command: '%[4]s'\n%[1]slogged out of Command Line Interface using SSH connection.\n", head, from, smallGateway, command)
+}
+
+// takes are the sessions of a manager that lists, copies and removes.
+func (l *smallLog) takes(n, after int, from string) {
+	l.session(n, after, "smaduser", from, "ls -AF /export/tracking/")
+	l.session(n, after+2, "smaduser", from, "scp -f NAME")
+	l.session(n, after+4, "smaduser", from, "rm NAME")
+}
+
+// examineTexts writes files and examines them.
+func examineTexts(t *testing.T, files map[string]string) *Report {
+	t.Helper()
+	dir := t.TempDir()
+	var paths []string
+	for name, text := range files {
+		p := filepath.Join(dir, name)
+		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, p)
+	}
+	return examine(t, Options{}, paths...)
+}
+
+// only is the one finding of a report.
+func only(t *testing.T, r *Report) Finding {
+	t.Helper()
+	if len(r.Findings) != 1 {
+		t.Fatalf("%d findings: %+v, uncovered %+v", len(r.Findings), r.Findings, r.Uncovered)
+	}
+	return r.Findings[0]
+}
+
+func TestSmallLogs(t *testing.T) {
+	usual := func(cli, trackerd *smallLog, but int) {
+		for n := range 8 {
+			if n == but {
+				continue
+			}
+			cli.takes(n, 10, smallMain)
+			trackerd.moved(n, 30)
+		}
+	}
+	tests := []struct {
+		name   string
+		ending string
+		write  func(cli, trackerd, smad, other *smallLog)
+		cause  Cause
+		by     string
+	}{
+		{"removed by hand", ".s.gz", func(cli, trackerd, _, _ *smallLog) {
+			usual(cli, trackerd, 3)
+			cli.session(3, 5, "admin", "192.0.2.250", "rm NAME")
+		}, UnknownCause, "192.0.2.250"},
+		{"one second, the order of lines decides", ".s.gz", func(cli, trackerd, _, _ *smallLog) {
+			usual(cli, trackerd, 3)
+			cli.takes(3, 5, smallOther)
+			cli.session(3, 9, "smaduser", smallMain, "scp -f NAME")
+			cli.session(3, 11, "smaduser", smallMain, "rm NAME")
+		}, TakenByOther, smallOther},
+		{"the manager's word has another clock", ".s.gz", func(cli, trackerd, smad, _ *smallLog) {
+			usual(cli, trackerd, 3)
+			cli.takes(3, 5, smallOther)
+			smad.pulled(3, 6)
+			cli.session(3, 11, "smaduser", smallMain, "scp -f NAME")
+		}, TakenByOther, smallOther},
+		{"names without compression", ".s", func(cli, trackerd, _, _ *smallLog) {
+			usual(cli, trackerd, 3)
+			cli.takes(3, 5, smallOther)
+		}, TakenByOther, smallOther},
+		{"a copy that began, without cli_logs", ".s.gz", func(_, trackerd, smad, other *smallLog) {
+			for n := range 20 {
+				smad.pulled(n, 5)
+				if n%3 != 0 || n == 0 {
+					trackerd.moved(n, 30)
+				} else {
+					other.moved(n, 20)
+				}
+			}
+		}, TakenByOther, ""},
+		{"a removal by somebody", ".s.gz", func(cli, trackerd, _, _ *smallLog) {
+			usual(cli, trackerd, 3)
+			fmt.Fprintf(cli, "%s Info: PID 9: User smaduser executed batch command: 'rm /export/tracking/%s'\n", cli.stamp(3, 5), cli.smallWindow(3))
+			cli.session(3, 11, "smaduser", smallMain, "scp -f NAME")
+		}, UnknownCause, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var cli, trackerd, smad, other smallLog
+			for _, l := range []*smallLog{&cli, &trackerd, &smad, &other} {
+				l.ending = tt.ending
+			}
+			tt.write(&cli, &trackerd, &smad, &other)
+			files := make(map[string]string)
+			for name, l := range map[string]*smallLog{"cli.current": &cli, "trackerd.current": &trackerd, "smad.current": &smad, "other.current": &other} {
+				if l.Len() > 0 {
+					files[name] = l.String()
+				}
+			}
+			r := examineTexts(t, files)
+			at := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Window == cli.smallWindow(3) })
+			if at < 0 {
+				t.Fatalf("not found: %+v", r.Findings)
+			}
+			f := r.Findings[at]
+			if f.Cause != tt.cause || f.By != tt.by {
+				t.Errorf("%s, %s by %q: %s", f.Window, f.Cause, f.By, f.Verdict)
+			}
+		})
+	}
+}
+
+// TestLastLineWithoutEnd: what was copied out of a terminal has none.
+func TestLastLineWithoutEnd(t *testing.T) {
+	l := smallLog{ending: ".s.gz"}
+	for n := range 4 {
+		if n != 2 {
+			l.moved(n, 30)
+		}
+	}
+	f := only(t, examineTexts(t, map[string]string{"trackerd.current": strings.TrimSuffix(l.String(), "\n")}))
+	if f.Window != l.smallWindow(2) {
+		t.Error(f.Window)
+	}
+}
+
+// TestListingOfAnother: the names of a listing are those of the gateway that
+// other lines know them of.
+func TestListingOfAnother(t *testing.T) {
+	l := smallLog{ending: ".s.gz"}
+	var listing strings.Builder
+	for n := range 8 {
+		if n != 3 {
+			l.moved(n, 30)
+		}
+	}
+	for n := range 8 { // another gateway's windows begin 25 s earlier
+		from := time.Date(2023, 2, 13, 0, 3*n, -25, 0, time.UTC)
+		name := fmt.Sprintf("tracking.@%s_%s.s.gz", from.Format("20060102T150405Z"), from.Add(3*time.Minute).Format("20060102T150405Z"))
+		fmt.Fprintf(&l, "%s Info: Tracking parser moved /data/log/tracking/192.0.2.65/%s to /data/tracking/incoming_queue/0/192.0.2.65/%[2]s.\n", l.stamp(n, 40), name)
+		listing.WriteString(name + "\n")
+	}
+	f := only(t, examineTexts(t, map[string]string{"trackerd.current": l.String(), "listing.txt": listing.String()}))
+	if f.Window != l.smallWindow(3) || f.Gateway != smallGateway {
+		t.Error(f.Gateway, f.Window)
+	}
+}
