@@ -241,8 +241,9 @@ func (d *Doctor) fits(m *manager, file int, took map[uint16]spans) int {
 		if filepath.Dir(f.Name) == filepath.Dir(other.Name) {
 			fit = max(fit, 1)
 		}
+		few := 0 // windows of both times that say nothing
 		if source.SameSet(f.Name, other.Name) {
-			fit = max(fit, 2)
+			fit, few = max(fit, 2), 2 // one goes on from the other, and may overlap a little
 		}
 		if f.Form == other.Form {
 			switch same, twice := f.common(other); {
@@ -267,7 +268,7 @@ func (d *Doctor) fits(m *manager, file int, took map[uint16]spans) int {
 			mine += len(common)
 			shared += common.shared(theirs)
 		}
-		if mine > 2 && shared*2 < mine { // logs that follow each other overlap in a window or two
+		if mine > few && shared*2 < mine {
 			return -1
 		}
 		if shared > 0 {
