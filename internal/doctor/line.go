@@ -198,7 +198,9 @@ func (p *namer) session(s string) fact {
 		}
 	case strings.HasPrefix(s, "executed batch command: '"):
 		f.what = command
-		p.batch(&f, strings.TrimSuffix(s[len("executed batch command: '"):], "'"))
+		if s, whole := strings.CutSuffix(strings.TrimRight(s[len("executed batch command: '"):], " "), "'"); whole {
+			p.batch(&f, s)
+		}
 	case strings.HasPrefix(s, "logged out"):
 		f.what = logout
 	default:

@@ -104,37 +104,42 @@ func (f *logFile) score(took map[uint16]spans, v *visitor) (n int) {
 func (d *Doctor) sortOut(who map[uint16]*visitor) {
 	type entry struct {
 		file int
+		set  string // what it was rolled from
 		took map[uint16]spans
 		addr uint16
 	}
 	var logs []entry
+	size := make(map[string]int) // records, by set
 	for i, f := range d.files {
 		if took := f.ingested(); took != nil {
-			logs = append(logs, entry{file: i, took: took})
+			logs = append(logs, entry{file: i, set: source.Set(f.Name), took: took})
+			size[source.Set(f.Name)] += f.records.n
 		}
 	}
-	// The longest first: what a short one goes with is then known.
-	slices.SortStableFunc(logs, func(a, b entry) int { return cmp.Compare(d.files[b.file].records.n, d.files[a.file].records.n) })
+	// The longest first, with all that was rolled from it: what a short one goes
+	// with is then known.
+	slices.SortStableFunc(logs, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(size[b.set], size[a.set]), cmp.Compare(a.set, b.set),
+			cmp.Compare(d.files[b.file].records.n, d.files[a.file].records.n))
+	})
 	addrs := sortedKeys(who)
 	scores := make([]map[uint16]int, len(logs))
-	for i := range logs {
+	sets := make(map[string]map[uint16]int)
+	for i, l := range logs {
 		scores[i] = make(map[uint16]int)
+		if sets[l.set] == nil {
+			sets[l.set] = make(map[uint16]int)
+		}
 		for _, a := range addrs {
-			scores[i][a] = d.files[logs[i].file].score(logs[i].took, who[a])
+			s := d.files[l.file].score(l.took, who[a])
+			scores[i][a] = s
+			sets[l.set][a] += s
 		}
 	}
 	for i := range logs {
 		// Two managers may both have tried the few files of a short log: what it
 		// was rolled from knows better.
-		set := make(map[uint16]int)
-		for k := range logs {
-			if source.SameSet(d.files[logs[i].file].Name, d.files[logs[k].file].Name) {
-				for a, s := range scores[k] {
-					set[a] += s
-				}
-			}
-		}
-		own, of := bestOf(addrs, scores[i]), bestOf(addrs, set)
+		own, of := bestOf(addrs, scores[i]), bestOf(addrs, sets[logs[i].set])
 		if logs[i].addr = own; scores[i][of] > 0 && scores[i][of]*2 >= scores[i][own] {
 			logs[i].addr = of
 		}

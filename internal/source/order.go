@@ -33,7 +33,10 @@ func Newest(paths []string) []string {
 
 // SameSet reports whether two names are those of one log and what rotation left
 // of it.
-func SameSet(a, b string) bool { return rotation(a).stem == rotation(b).stem }
+func SameSet(a, b string) bool { return Set(a) == Set(b) }
+
+// Set is the name that a log and what rotation left of it have in common.
+func Set(name string) string { return rotation(name).stem }
 
 // age is what a name says of its place in a rotated set.
 type age struct {
