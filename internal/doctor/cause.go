@@ -46,6 +46,7 @@ type act struct {
 type gatewayLog struct {
 	acts  []act
 	alive stretches // times at which the log has lines
+	files stretches // from the first line to the last of each file, not joined
 }
 
 // near is how far, in windows, acts are kept around a window that is missing.
@@ -67,6 +68,7 @@ func (d *Doctor) watch(m *manager, missing []lost) map[uint16]*gatewayLog {
 	}
 	for fi, f := range d.files {
 		mine := slices.Contains(m.files, fi)
+		whole := make(map[uint16]stretch)
 		for ri, r := range f.records.all {
 			g := logs[r.host]
 			if g == nil || r.at == 0 {
@@ -83,6 +85,11 @@ func (d *Doctor) watch(m *manager, missing []lost) map[uint16]*gatewayLog {
 				}
 				a.own = mine
 			default:
+				w, ok := whole[r.host]
+				if !ok {
+					w = stretch{a.at, a.at}
+				}
+				whole[r.host] = stretch{min(w.from, a.at), max(w.to, a.at)}
 				if n := len(g.alive); n > 0 && a.at >= g.alive[n-1].to && a.at-g.alive[n-1].to <= 60 {
 					g.alive[n-1].to = a.at
 				} else {
@@ -100,6 +107,9 @@ func (d *Doctor) watch(m *manager, missing []lost) map[uint16]*gatewayLog {
 			if _, ok := margins[r.host].around(a.at); ok {
 				g.acts = append(g.acts, a)
 			}
+		}
+		for host, w := range whole {
+			logs[host].files = append(logs[host].files, w)
 		}
 	}
 	byTime := func(a, b act) int {
@@ -274,6 +284,10 @@ func (d *Doctor) absence(m *manager, w *lost, g *gatewayLog) judgement {
 				j.why = "the cli_logs of the gateway have no lines of that time, although it was at work"
 				return j
 			}
+		}
+		if !slices.ContainsFunc(g.files, func(f stretch) bool { return f.from <= hush.from && hush.to <= f.to }) {
+			j.why = "between two files of the gateway's cli_logs are no lines of that time: it was down, or a file is not here"
+			return j
 		}
 		j.cause, j.confidence, j.silence = NeverProduced, Medium, hush
 		j.why = "nobody came to the gateway at that time, and no window of that time is known: it was down"

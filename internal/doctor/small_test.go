@@ -200,3 +200,92 @@ func TestListingOfAnother(t *testing.T) {
 		t.Error(f.Gateway, f.Window)
 	}
 }
+
+// TestSilenceBetweenFiles: a gateway was down only where one file of its log goes
+// on behind the silence; between two files a third may be missing.
+func TestSilenceBetweenFiles(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		split bool
+		want  Cause
+	}{{"one file", false, NeverProduced}, {"two files", true, UnknownCause}} {
+		t.Run(tt.name, func(t *testing.T) {
+			trackerd, before, behind := smallLog{ending: ".s.gz"}, smallLog{ending: ".s.gz"}, smallLog{ending: ".s.gz"}
+			for n := range 24 {
+				if n >= 10 && n < 14 {
+					continue
+				}
+				cli := &before
+				if n >= 14 {
+					cli = &behind
+				}
+				if n == 14 { // it is up again
+					cli.session(13, 5, "smaduser", smallMain, "ls -AF /export/tracking/")
+				}
+				cli.takes(n, 10, smallMain)
+				trackerd.moved(n, 30)
+			}
+			files := map[string]string{"trackerd.current": trackerd.String(), "cli.current": before.String() + behind.String()}
+			if tt.split {
+				files["cli.@20230213T000300.s"], files["cli.current"] = before.String(), behind.String()
+			}
+			r := examineTexts(t, files)
+			if len(r.Findings) != 4 {
+				t.Fatalf("%d findings", len(r.Findings))
+			}
+			for _, f := range r.Findings {
+				if f.Cause != tt.want {
+					t.Errorf("%s: %s: %s", f.Window, f.Cause, f.Verdict)
+				}
+			}
+		})
+	}
+}
+
+// TestTwoManagersWithoutCLI: whose a rolled log is, its set tells.
+func TestTwoManagersWithoutCLI(t *testing.T) {
+	l := func() *smallLog { return &smallLog{ending: ".s.gz"} }
+	first, second, other := l(), l(), l()
+	for n := range 40 {
+		switch {
+		case n%4 == 3:
+			other.moved(n, 20)
+		case n < 10:
+			first.moved(n, 30)
+		default:
+			second.moved(n, 30)
+		}
+	}
+	r := examineTexts(t, map[string]string{"a.@20230213T000300.s": first.String(), "a.current": second.String(), "b.current": other.String()})
+	if len(r.Findings) != 9 || len(r.Managers) != 2 { // the last is behind all
+		t.Fatalf("%d findings, managers %+v", len(r.Findings), r.Managers)
+	}
+	for _, f := range r.Findings {
+		if f.Cause != TakenByOther {
+			t.Errorf("%s: %s", f.Window, f.Cause)
+		}
+	}
+}
+
+// TestHourThatOccursTwice: with few lines local time goes back by less than an
+// hour.
+func TestHourThatOccursTwice(t *testing.T) {
+	zone, err := time.LoadLocation("Europe/Amsterdam")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	begin := time.Date(2023, 10, 28, 22, 30, 0, 0, time.UTC) // clocks go back at 01:00Z
+	for n := range 24 {
+		from := begin.Add(time.Duration(n) * 12 * time.Minute)
+		name := fmt.Sprintf("tracking.@%s_%s.s.gz", from.Format("20060102T150405Z"), from.Add(12*time.Minute).Format("20060102T150405Z"))
+		if n%2 == 0 {
+			fmt.Fprintf(&log, "%s Info: Tracking parser moved /data/log/tracking/%s/%s to /data/tracking/incoming_queue/0/%[2]s/%[3]s.\n",
+				from.Add(13*time.Minute).In(zone).Format("Mon Jan _2 15:04:05 2006"), smallGateway, name)
+		}
+	}
+	r := examineTexts(t, map[string]string{"trackerd.current": log.String()})
+	if len(r.Findings) != 11 || len(r.Zones) != 2 || r.Zones[0].Offset != "+02:00" || r.Zones[1].Offset != "+01:00" {
+		t.Errorf("%d findings, zones %+v", len(r.Findings), r.Zones)
+	}
+}
