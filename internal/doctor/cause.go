@@ -169,7 +169,7 @@ func (d *Doctor) judge(m *manager, who map[uint16]*visitor, w *lost, g *gatewayL
 
 // theft looks at who handled the file.
 func (d *Doctor) theft(m *manager, who map[uint16]*visitor, w *lost) (judgement, bool) {
-	var own, copied, removed, ingested, nobody *act
+	var own, copied, removed, ingested, began, nobody *act
 	var gone *act // the first removal by anybody but the main manager
 	ownRemoved := false
 	// The gateway's log has the order; the main manager's word has a clock of its
@@ -190,8 +190,10 @@ func (d *Doctor) theft(m *manager, who map[uint16]*visitor, w *lost) (judgement,
 			if !seen {
 				first(&own)
 			}
-		case a.what == ingest || a.what == pull:
+		case a.what == ingest:
 			first(&ingested)
+		case a.what == pull:
+			first(&began)
 		case a.addr == 0:
 			first(&nobody)
 		case a.addr == m.addr && a.what == scp:
@@ -208,7 +210,7 @@ func (d *Doctor) theft(m *manager, who map[uint16]*visitor, w *lost) (judgement,
 	}
 	j := judgement{evidence: w.acts}
 	switch {
-	case own != nil && !seen && gone == nil && ingested != nil && ingested.what == ingest:
+	case own != nil && !seen && gone == nil && ingested != nil:
 		j.cause, j.by, j.confidence, j.why = TakenByOther, ingested.addr, Medium, "another manager ingested the file; the main manager began to copy it, too, and never had it"
 	case own != nil && (gone == nil || seen && d.before(own, gone)):
 		j.own = own.at
@@ -232,6 +234,8 @@ func (d *Doctor) theft(m *manager, who map[uint16]*visitor, w *lost) (judgement,
 		j.cause, j.by, j.confidence, j.why = TakenByOther, copied.addr, Medium, "another collector copied the file, and then the main manager did not find it; no line tells the removal"
 	case ingested != nil:
 		j.cause, j.by, j.confidence, j.why = TakenByOther, ingested.addr, High, "another manager ingested the file"
+	case began != nil:
+		j.cause, j.by, j.confidence, j.why = TakenByOther, began.addr, Low, "another manager began to copy the file, and the main manager never did"
 	case nobody != nil:
 		j.cause, j.confidence, j.why = UnknownCause, Low, "somebody handled the file whose login no line tells"
 	default:

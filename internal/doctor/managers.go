@@ -144,6 +144,10 @@ func (d *Doctor) sortOut(who map[uint16]*visitor) {
 			logs[i].addr = of
 		}
 	}
+	took := make(map[int]map[uint16]spans, len(logs)) // by file
+	for _, l := range logs {
+		took[l.file] = l.took
+	}
 	join := func(m *manager, e *entry) {
 		m.files = append(m.files, e.file)
 		d.files[e.file].manager = 0 // set below
@@ -173,7 +177,7 @@ func (d *Doctor) sortOut(who map[uint16]*visitor) {
 			best = -1
 		}
 		for _, m := range all {
-			if fit := d.fits(m, logs[i].file, logs[i].took); fit > best {
+			if fit := d.fits(m, logs[i].file, took); fit > best {
 				best, to = fit, m
 			}
 		}
@@ -238,7 +242,7 @@ func (d *Doctor) parsed(m *manager) {
 
 // fits tells how well a log goes with those of a manager, below 0 when it
 // cannot be its: at one time two files of a manager tell the same windows.
-func (d *Doctor) fits(m *manager, file int, took map[uint16]spans) int {
+func (d *Doctor) fits(m *manager, file int, took map[int]map[uint16]spans) int {
 	f := d.files[file]
 	fit := 0
 	for _, o := range m.files {
@@ -263,9 +267,8 @@ func (d *Doctor) fits(m *manager, file int, took map[uint16]spans) int {
 			continue // one goes on from the other
 		}
 		shared, mine := 0, 0
-		others := other.ingested()
-		for g, s := range took {
-			theirs := others[g]
+		for g, s := range took[file] {
+			theirs := took[o][g]
 			if len(theirs) == 0 {
 				continue
 			}

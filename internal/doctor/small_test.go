@@ -19,11 +19,12 @@ const (
 	smallOther   = "203.0.113.92"
 )
 
-// smallLog is a log in UTC whose windows are three minutes of 13 February 2023.
+// smallLog is a log whose windows are three minutes of 13 February 2023.
 type smallLog struct {
 	strings.Builder
 	ending string // of names of tracking files
 	pid    int
+	zone   time.Duration // east of UTC
 }
 
 // smallWindow is the n-th window's name, from midnight.
@@ -34,7 +35,7 @@ func (l *smallLog) smallWindow(n int) string {
 
 // stamp is that of a second behind the end of the n-th window.
 func (l *smallLog) stamp(n, after int) string {
-	return time.Date(2023, 2, 13, 0, 3*(n+1), after, 0, time.UTC).Format("Mon Jan _2 15:04:05 2006")
+	return time.Date(2023, 2, 13, 0, 3*(n+1), after, 0, time.UTC).Add(l.zone).Format("Mon Jan _2 15:04:05 2006")
 }
 
 // moved is the line of trackerd_logs for the n-th window.
@@ -287,5 +288,33 @@ func TestHourThatOccursTwice(t *testing.T) {
 	r := examineTexts(t, map[string]string{"trackerd.current": log.String()})
 	if len(r.Findings) != 11 || len(r.Zones) != 2 || r.Zones[0].Offset != "+02:00" || r.Zones[1].Offset != "+01:00" {
 		t.Errorf("%d findings, zones %+v", len(r.Findings), r.Zones)
+	}
+}
+
+// TestGatewayInAnotherZone: its log is rolled into pieces too short to be sure of
+// on their own, and its zone is not the manager's.
+func TestGatewayInAnotherZone(t *testing.T) {
+	trackerd := smallLog{ending: ".s.gz"}
+	files := make(map[string]string)
+	for n := range 16 {
+		cli := smallLog{ending: ".s.gz", zone: 9 * time.Hour, pid: 3 * n}
+		if n == 6 {
+			cli.takes(n, 10, smallOther)
+		} else {
+			cli.takes(n, 10, smallMain)
+			trackerd.moved(n, 30)
+		}
+		files[fmt.Sprintf("cli.@20230213T0%d%02d00.s", 9+3*(n+1)/60, 3*(n+1)%60)] = cli.String()
+	}
+	files["trackerd.current"] = trackerd.String()
+	r := examineTexts(t, files)
+	f := only(t, r)
+	if f.Cause != TakenByOther || f.By != smallOther || f.Confidence != High {
+		t.Errorf("%s by %s, %s: %s", f.Cause, f.By, f.Confidence, f.Verdict)
+	}
+	for _, z := range r.Zones {
+		if cli := strings.Contains(z.File, "cli."); cli != (z.Offset == "+09:00") {
+			t.Errorf("%+v", z)
+		}
 	}
 }

@@ -1,9 +1,12 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
+
+	"waybill/internal/source"
 )
 
 // Logs are in local time and do not say which. Where a line names a tracking
@@ -169,31 +172,50 @@ func (f *logFile) zones() {
 // believed: many, over a time that is longer than going through a backlog.
 func (s *shift) sure() bool { return s.prompt >= 5 && s.last-s.at > skew }
 
+// longWait is how much longer than elsewhere files may have waited where an
+// offset is corrected; a larger difference is another zone.
+const longWait = 2 * hour
+
 // agree corrects the offsets that few names tell by those of other files: the
-// logs of a site are mostly in one zone.
+// logs of a site are mostly in one zone. What one log was rolled into counts
+// together.
 func agree(files []*logFile) {
-	type known struct{ from, to, offset int64 }
-	var all []known
+	type log struct {
+		set    string
+		offset int64
+	}
+	all := make(map[log]*shift)
 	for _, f := range files {
-		for i := range f.shifts {
-			if s := &f.shifts[i]; s.sure() {
-				all = append(all, known{s.at, s.last, s.offset})
+		for _, s := range f.shifts {
+			k := log{source.Set(f.Name), s.offset}
+			if all[k] == nil {
+				all[k] = &shift{offset: s.offset, at: s.at, last: s.last}
 			}
+			t := all[k]
+			t.at, t.last, t.prompt = min(t.at, s.at), max(t.last, s.last), t.prompt+s.prompt
 		}
 	}
+	var known []*shift
+	for _, s := range all {
+		if s.sure() {
+			known = append(known, s)
+		}
+	}
+	slices.SortFunc(known, func(a, b *shift) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.offset, b.offset)) })
 	for _, f := range files {
 		for i := range f.shifts {
 			s := &f.shifts[i]
-			if s.sure() || !s.known {
+			if all[log{source.Set(f.Name), s.offset}].sure() || !s.known {
 				continue
 			}
-			best := int64(-1)
-			for _, k := range all {
-				far := max(k.from-s.last, s.at-k.to, 0)
-				if (best < 0 || far < best) && s.least-k.offset >= -skew {
-					best, s.offset = far, k.offset
+			best, offset := int64(-1), s.offset
+			for _, k := range known {
+				far := max(k.at-s.last, s.at-k.last, 0)
+				if (best < 0 || far < best) && s.least-k.offset >= -skew && s.offset-k.offset <= longWait {
+					best, offset = far, k.offset
 				}
 			}
+			s.offset = offset
 		}
 		f.shifts = slices.CompactFunc(f.shifts, func(a, b shift) bool { return a.offset == b.offset })
 	}
