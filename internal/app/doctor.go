@@ -50,7 +50,6 @@ func Diagnose(ctx context.Context, o Diagnosis, paths []string) (*doctor.Report,
 			return nil, nil, err
 		}
 	}
-	slices.SortStableFunc(files, source.ByAge) // sessions go on from file to file
 	d := doctor.New(o.Options)
 	readings := make([]*doctor.Reading, len(files))
 	unread := make([]error, len(files))

@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"waybill/cmd/waybill/internal/term"
+	"waybill/internal/doctor"
 	"waybill/internal/safetext"
 	"waybill/internal/track"
 )
@@ -264,5 +265,18 @@ func TestFields(t *testing.T) {
 		if err := CheckFields(format, []string{"nonsense"}); err == nil {
 			t.Errorf("%s: a field that does not exist was taken", format)
 		}
+	}
+}
+
+// TestDoctorTitle: who took files is told as the log has it, and a log has what
+// somebody wrote there.
+func TestDoctorTitle(t *testing.T) {
+	var b bytes.Buffer
+	r := &doctor.Report{Findings: []doctor.Finding{{Kind: doctor.MissingWindow, Gateway: "192.0.2.64", Cause: doctor.TakenByOther, By: "\x1b[31m203.0.113.92", From: utc.Now, To: utc.Now.Add(3 * time.Minute)}}}
+	if err := Doctor(stream(&b, 80, term.Style{}), r, utc, 0); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsRune(b.String(), '\x1b') {
+		t.Errorf("%q", b.String())
 	}
 }
