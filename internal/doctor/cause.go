@@ -211,6 +211,7 @@ func (d *Doctor) theft(m *manager, who map[uint16]*visitor, w *lost) (judgement,
 	j := judgement{evidence: w.acts}
 	switch {
 	case own != nil && !seen && gone == nil && ingested != nil:
+		j.own = own.at
 		j.cause, j.by, j.confidence, j.why = TakenByOther, ingested.addr, Medium, "another manager ingested the file; the main manager began to copy it, too, and never had it"
 	case own != nil && (gone == nil || seen && d.before(own, gone)):
 		j.own = own.at
@@ -289,7 +290,7 @@ func (d *Doctor) absence(m *manager, w *lost, g *gatewayLog) judgement {
 				return j
 			}
 		}
-		if !slices.ContainsFunc(g.files, func(f stretch) bool { return f.from <= hush.from && hush.to <= f.to }) {
+		if !g.whole(hush.from, hush.to) {
 			j.why = "between two files of the gateway's cli_logs are no lines of that time: it was down, or a file is not here"
 			return j
 		}
@@ -299,7 +300,7 @@ func (d *Doctor) absence(m *manager, w *lost, g *gatewayLog) judgement {
 	}
 	for i := range g.acts {
 		a := &g.acts[i]
-		if a.at > end+1 && a.what == list && a.addr == m.addr && a.at-end <= near*usual {
+		if a.at > end+1 && a.what == list && a.addr == m.addr && a.at-end <= near*usual && g.whole(end, a.at) {
 			j.cause, j.confidence, j.evidence = NeverProduced, Medium, []act{*a}
 			j.why = "the main manager listed the directory after the window had closed, and nobody ever copied or removed such a file"
 			return j
@@ -307,6 +308,12 @@ func (d *Doctor) absence(m *manager, w *lost, g *gatewayLog) judgement {
 	}
 	j.why = "the cli_logs of the gateway say nothing of this file"
 	return j
+}
+
+// whole tells whether one file of the gateway's log has lines from before a time
+// until after another: between two files one may be missing.
+func (g *gatewayLog) whole(from, to int64) bool {
+	return slices.ContainsFunc(g.files, func(f stretch) bool { return f.from <= from && to <= f.to })
 }
 
 // pace is the longest silence, in seconds, that is usual in a gateway's log:

@@ -72,6 +72,9 @@ func (in *incident) check(t *testing.T, r *Report) (found, told int) {
 			if want == UnknownCause && f.Cause == TakenByOther && w.goneBy != nil && (f.By == "" || in.tookIt(f.By, w)) {
 				continue // the log of the one who took it tells
 			}
+			if want == TransferFailed && !g.log.has(main.took[w]) && f.Cause == TakenByOther && in.tookIt(f.By, w) {
+				continue // both copied it, and no cli_logs tell that the main manager's copy was one
+			}
 			if want == TakenByOther && f.Cause == TakenByOther && f.By == "" {
 				continue
 			}

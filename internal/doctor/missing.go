@@ -254,7 +254,7 @@ func (d *Doctor) tell(m *manager) (missing []lost, uncovered []dark) {
 				uncovered = darken(uncovered, h.host, w, "more windows are missing than are told one by one")
 				continue
 			}
-			missing = append(missing, lost{host: h.host, win: w, named: named, plain: plain[h.host], dim: !told || s.to < w.to()+waits[h.host] && s.to < closed[i]})
+			missing = append(missing, lost{host: h.host, win: w, named: named, plain: plain[h.host], dim: !told || s.to < w.to()+waits[h.host] && s.to < closed[i]+usual})
 		}
 	}
 	return missing, append(uncovered, d.outside(m)...)

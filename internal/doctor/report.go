@@ -323,7 +323,7 @@ func (d *Doctor) findings(r *Report, m *manager, who map[uint16]*visitor) {
 		if j.own != 0 && !d.followed(own, j.own, w) {
 			w.dim = true
 		}
-		if w.dim && j.cause != TakenByOther && j.by == 0 && j.silence == (stretch{}) {
+		if w.dim && (j.own != 0 || j.cause != TakenByOther && j.by == 0) && j.silence == (stretch{}) {
 			uncovered = darken(uncovered, w.host, w.win, "the main manager's logs of the time when it would have been ingested are not here")
 			continue
 		}
