@@ -222,7 +222,7 @@ func (d *Doctor) theft(m *manager, who map[uint16]*visitor, w *lost) (judgement,
 		case ownRemoved:
 			j.confidence, j.why = High, "the main manager copied the file and removed it, and it never reached its database"
 		}
-	case ownRemoved && removed == nil && copied == nil:
+	case ownRemoved && gone == nil && copied == nil:
 		j.cause, j.confidence, j.why = TransferFailed, Medium, "the main manager removed the file, and it never reached its database"
 	case removed != nil && !who[removed.addr].collects():
 		j.cause, j.by, j.confidence, j.why = UnknownCause, removed.addr, Medium, "an address that never copied a file nor listed the directory removed the file: somebody by hand"

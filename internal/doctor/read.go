@@ -233,7 +233,11 @@ func (r *Reading) take(at int64, fact *fact, l source.Line) {
 	switch fact.what {
 	case login:
 		s := session{host: r.names.of(fact.gateway), addr: r.names.of(fact.address), at: at}
-		if before, open := r.sessions[fact.pid]; open && before.host != s.host {
+		before, open := r.sessions[fact.pid]
+		if open && before.at == at && before.addr == s.addr && strings.HasPrefix(r.names.texts[before.host], fact.gateway) {
+			return // the same line, torn
+		}
+		if open && before.host != s.host {
 			s.mixed = true // two gateways in one file, at the same number
 		}
 		if len(r.sessions) >= maxSessions {

@@ -120,6 +120,15 @@ func TestSmallLogs(t *testing.T) {
 			smad.pulled(3, 6)
 			cli.session(3, 11, "smaduser", smallMain, "scp -f NAME")
 		}, TakenByOther, smallOther},
+		{"a torn copy of a login", ".s.gz", func(cli, trackerd, _, _ *smallLog) {
+			usual(cli, trackerd, 3)
+			cli.session(3, 5, "smaduser", smallOther, "ls -AF /export/tracking/")
+			for _, command := range []string{"scp -f", "rm"} {
+				head := fmt.Sprintf("%s Info: PID 9%d: User smaduser ", cli.stamp(3, 6), len(command))
+				login := head + "login from " + smallOther + " on " + smallGateway
+				fmt.Fprintf(cli, "%s\n%s\n%sexecuted batch command: '%s /export/tracking/%s'\n", login, login[:len(login)-2], head, command, cli.smallWindow(3))
+			}
+		}, TakenByOther, smallOther},
 		{"names without compression", ".s", func(cli, trackerd, _, _ *smallLog) {
 			usual(cli, trackerd, 3)
 			cli.takes(3, 5, smallOther)
