@@ -13,7 +13,6 @@ type hole struct {
 	host     uint16
 	from, to int64
 	known    spans // windows in it that some line names
-	dark     bool  // no log speaks of the main manager in it: see uncovered
 }
 
 // lost is a window that the main manager never ingested.
