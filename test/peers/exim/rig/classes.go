@@ -86,6 +86,13 @@ func (r *Rig) queue(ctx context.Context) error {
 		args = append([]string{args[0], s.QueueID}, args[1:]...)
 		for try := 0; ; try++ {
 			_, err := r.exim("", args...)
+			if err == nil && args[0] == "-M" {
+				// It says nothing of a lock; but what was delivered is not queued.
+				var queue string
+				if queue, err = r.exim("", "-bpr"); err == nil && strings.Contains(queue, s.QueueID) {
+					err = fmt.Errorf("%s is still queued, it is locked", s.QueueID)
+				}
+			}
 			if err == nil {
 				break
 			}
