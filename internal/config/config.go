@@ -12,6 +12,7 @@ type Config struct {
 	// one; the command then chooses (see cmd/waybill).
 	Data    string
 	Own     Own
+	Gateway *Gateway // nil when the file has no such section
 	Manager Manager
 
 	origins map[string]string
@@ -23,15 +24,36 @@ type Own struct {
 	Networks []netip.Prefix
 }
 
-// Manager is the role that stores and answers.
+// Manager is the role that collects, stores and answers.
 type Manager struct {
-	Gateways []Gateway
+	// Listen is where the pages are, "" is 127.0.0.1:8025.
+	Listen string
+	// Poll is how often each gateway is asked for new files.
+	Poll time.Duration
+	// Connections bounds the gateways that are talked to at one time.
+	Connections int
+	// Bandwidth bounds what is pulled from all gateways together, in bytes per
+	// second; 0 is no bound.
+	Bandwidth int64
+	// Queues is the number of incoming queues that are parsed side by side.
+	Queues   int
+	Gateways []Known
 	Store    Store
 }
 
-// Gateway is what the manager knows of one gateway beforehand.
-type Gateway struct {
+// Known is what the manager knows of one gateway beforehand.
+type Known struct {
 	Name string
+	// Address is where its SSH server listens, "host:port"; "" for one that is
+	// enrolled by command, or whose logs are imported.
+	Address string
+	// HostKey is the fingerprint of its host key, "SHA256:..."; "" when it is
+	// pinned by enrolment.
+	HostKey string
+	// User logs in there, "" is smaduser.
+	User string
+	// Directory is where its tracking files are, "" is /export/tracking/.
+	Directory string
 	// LogZone is the zone of stamps that name none; nil is the zone of this host.
 	LogZone *time.Location
 }
@@ -51,7 +73,10 @@ type SQLite struct {
 // Default is the configuration without file and environment: nothing is ever
 // dropped and no mail is anybody's own.
 func Default() *Config {
-	return &Config{origins: make(map[string]string)}
+	return &Config{
+		Manager: Manager{Listen: "127.0.0.1:8025", Poll: time.Minute, Connections: 50, Queues: 2},
+		origins: make(map[string]string),
+	}
 }
 
 // Origin says where the value of a key came from: "file:line", the name of a

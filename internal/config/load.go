@@ -64,9 +64,16 @@ func (c *Config) decode(d *decoder, root *yaml.Node) {
 				"networks": scalars(d, &c.Own.Networks, parseNetwork),
 			})
 		},
+		"gateway": c.gatewayRole(d),
 		"manager": func(n *yaml.Node, path string) {
+			m := &c.Manager
 			d.mapping(n, path, map[string]field{
-				"gateways": func(n *yaml.Node, path string) { d.list(n, path, c.gateway(d)) },
+				"listen":      scalar(d, &m.Listen, parseListen),
+				"poll":        scalar(d, &m.Poll, parseSome),
+				"connections": scalar(d, &m.Connections, parsePositive),
+				"bandwidth":   scalar(d, &m.Bandwidth, ParseSize),
+				"queues":      scalar(d, &m.Queues, parsePositive),
+				"gateways":    func(n *yaml.Node, path string) { d.list(n, path, c.known(d)) },
 				"store": func(n *yaml.Node, path string) {
 					d.mapping(n, path, map[string]field{"sqlite": c.sqlite(d)})
 				},
@@ -85,13 +92,17 @@ func (c *Config) sqlite(d *decoder) field {
 	}
 }
 
-func (c *Config) gateway(d *decoder) field {
+func (c *Config) known(d *decoder) field {
 	return func(n *yaml.Node, path string) {
-		var g Gateway
+		var g Known
 		before := len(d.faults)
 		d.mapping(n, path, map[string]field{
-			"name":     scalar(d, &g.Name, ParseGatewayName),
-			"log_zone": scalar(d, &g.LogZone, parseZone),
+			"name":      scalar(d, &g.Name, ParseGatewayName),
+			"address":   scalar(d, &g.Address, parseAddress),
+			"host_key":  scalar(d, &g.HostKey, parseFingerprint),
+			"user":      scalar(d, &g.User, parseUser),
+			"directory": scalar(d, &g.Directory, parseDir),
+			"log_zone":  scalar(d, &g.LogZone, parseZone),
 		})
 		if g.Name == "" && len(d.faults) == before {
 			d.fault(n, path, "", "a gateway needs a name")

@@ -1,11 +1,14 @@
 package config
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,6 +63,8 @@ func FormatDuration(d time.Duration) string {
 		return fmt.Sprintf("%dd", d/day)
 	case d%time.Hour == 0:
 		return fmt.Sprintf("%dh", d/time.Hour)
+	case d%time.Minute == 0:
+		return fmt.Sprintf("%dm", d/time.Minute)
 	}
 	return d.String()
 }
@@ -151,4 +156,95 @@ func parseDir(text string) (string, error) {
 		return "", fmt.Errorf("%q is not an absolute path; a service is started anywhere", text)
 	}
 	return filepath.Clean(text), nil
+}
+
+// parseListen reads an address to listen on; a port alone is not one, because
+// what listens everywhere should say so.
+func parseListen(text string) (string, error) {
+	host, port, err := net.SplitHostPort(text)
+	if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || n == 0 || host == "" {
+		return "", fmt.Errorf("%q is not an address to listen on; write it like \"0.0.0.0:2222\" or \"[::1]:8025\"", text)
+	}
+	return text, nil
+}
+
+// parseAddress reads where another host listens.
+func parseAddress(text string) (string, error) {
+	host, port, err := net.SplitHostPort(text)
+	if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || n == 0 || host == "" || strings.ContainsAny(host, " /@") {
+		return "", fmt.Errorf("%q is not an address; write it like \"192.0.2.64:2222\" or \"mx-a.example.com:22\"", text)
+	}
+	return text, nil
+}
+
+func parseBool(text string) (bool, error) {
+	switch text {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	}
+	return false, fmt.Errorf("%q is neither true nor false", text)
+}
+
+func parseCount(text string) (int, error) {
+	n, err := strconv.ParseUint(text, 10, 31)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a number", text)
+	}
+	return int(n), nil
+}
+
+// parsePositive reads a number of things of which there is at least one.
+func parsePositive(text string) (int, error) {
+	n, err := parseCount(text)
+	if err == nil && n == 0 {
+		err = errors.New("at least 1")
+	}
+	return n, err
+}
+
+// parseSome reads a time that is not nothing.
+func parseSome(text string) (time.Duration, error) {
+	t, err := ParseDuration(text)
+	if err == nil && t < time.Second {
+		err = errors.New("at least 1s")
+	}
+	return t, err
+}
+
+// parseWord reads the name of a unit or a program: no space, nothing that an
+// option of a command would be.
+func parseWord(text string) (string, error) {
+	if text == "" || text[0] == '-' || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		return "", fmt.Errorf("%q is not a name", text)
+	}
+	return text, nil
+}
+
+// parseUser reads the name of an account.
+func parseUser(text string) (string, error) {
+	if len(text) > 32 {
+		return "", fmt.Errorf("%q is longer than the name of an account", text)
+	}
+	return parseWord(text)
+}
+
+// parseFingerprint reads what ssh-keygen -l prints of a key.
+func parseFingerprint(text string) (string, error) {
+	rest, ok := strings.CutPrefix(text, "SHA256:")
+	if b, err := base64.RawStdEncoding.DecodeString(rest); !ok || err != nil || len(b) != 32 {
+		return "", fmt.Errorf("%q is not a fingerprint; it is what `ssh-keygen -lf KEY` prints, SHA256: and 43 letters", text)
+	}
+	return text, nil
+}
+
+// oneOf reads one of some words.
+func oneOf(words ...string) func(string) (string, error) {
+	return func(text string) (string, error) {
+		if slices.Contains(words, text) {
+			return text, nil
+		}
+		return "", fmt.Errorf("%q is none of %s", text, strings.Join(words, ", "))
+	}
 }
