@@ -36,6 +36,7 @@ var (
 	errNotFound = errors.New("not found, and the data is complete")
 	errBlind    = errors.New("not found, and the data is not complete")
 	errProblems = errors.New("problems were found")
+	errDown     = errors.New("no service runs")
 )
 
 // failure is an error in the form in which people get it: what failed, why,
@@ -72,6 +73,8 @@ func exitCode(err error) int {
 		return exitBlind
 	case errors.Is(err, errProblems):
 		return exitProblem
+	case errors.Is(err, errDown):
+		return exitUnreachable
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
 	case errors.As(err, &f):

@@ -16,19 +16,14 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), ends()...)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second Ctrl-C ends the program at once; everything on disk survives that.
 	context.AfterFunc(ctx, stop)
-	p := &program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, env: os.LookupEnv, now: time.Now}
-	os.Exit(p.run(ctx, os.Args[1:]))
-}
-
-// ends are the signals that ask the program to end. A terminal or an SSH
-// session that goes away is one, but under nohup.
-func ends() []os.Signal {
-	out := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	p := &program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, env: os.LookupEnv, now: time.Now, hangup: make(chan os.Signal, 1)}
+	// A terminal or an SSH session that goes away ends the program, but under
+	// nohup. For a service the signal means something else: see reloads.
 	if !signal.Ignored(syscall.SIGHUP) {
-		out = append(out, syscall.SIGHUP)
+		signal.Notify(p.hangup, syscall.SIGHUP)
 	}
-	return out
+	os.Exit(p.run(ctx, os.Args[1:]))
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,9 @@ type program struct {
 	hints    []string     // how to go on, for behind the answer
 	running  bool         // a command has begun: later errors are no mistakes of usage
 
+	hangup chan os.Signal                // the terminal has gone, or: read the configuration again
+	reload atomic.Pointer[chan struct{}] // of a service: SIGHUP came; nil for all others
+
 	configPath string
 	quiet      bool
 	verbose    int
@@ -35,6 +39,9 @@ type program struct {
 
 // run executes one command line and returns the exit code.
 func (p *program) run(ctx context.Context, args []string) int {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go p.hungUp(ctx, cancel)
 	root := p.root()
 	root.SetArgs(keepNegations(args))
 	if len(args) > 0 && args[0] == cobra.ShellCompRequestCmd {
@@ -49,7 +56,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		err = usage("waybill --help", "%s", err)
 	}
 	switch {
-	case err == nil, errors.Is(err, errNotFound), errors.Is(err, errBlind), errors.Is(err, errProblems):
+	case err == nil, errors.Is(err, errNotFound), errors.Is(err, errBlind), errors.Is(err, errProblems), errors.Is(err, errDown):
 	default:
 		p.streams()
 		printFailure(p.err, explain(err))
@@ -86,7 +93,7 @@ answers what became of it. Each answer says what it could not see.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(cmd.CommandPath()+" --help", "%s", flagWords(cmd, err))
 	})
-	root.AddCommand(p.openCmd(), p.demoCmd(), p.importCmd(), p.searchCmd(), p.showCmd(), p.summaryCmd(), p.queueCmd(), p.tailCmd(), p.doctorCmd(), p.windowCmd(), p.dbCmd(), p.configCmd(),
+	root.AddCommand(p.openCmd(), p.demoCmd(), p.importCmd(), p.searchCmd(), p.showCmd(), p.summaryCmd(), p.queueCmd(), p.statusCmd(), p.tailCmd(), p.doctorCmd(), p.windowCmd(), p.dbCmd(), p.configCmd(),
 		p.completionCmd(), p.manCmd(), p.versionCmd())
 	root.SetUsageTemplate(usageTemplate)
 	return root

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"waybill/internal/health"
 	"waybill/internal/search"
 	"waybill/internal/store"
 	"waybill/internal/track"
@@ -54,6 +55,9 @@ type Options struct {
 	// DataDir is the data directory as the command line needs it to answer the
 	// same question, "" where it finds it by itself.
 	DataDir string
+	// Health reads what the services say of themselves, for the status page; nil:
+	// there is no such page.
+	Health func() ([]health.Report, error)
 }
 
 // site is a set of pages over one Data.
@@ -99,10 +103,14 @@ func New(o Options) (http.Handler, error) {
 
 // sections are the entries of the navigation, in order.
 func (s *site) sections() []section {
-	return []section{
+	out := []section{
 		{Name: "Search", URL: s.BasePath + searchPage},
 		{Name: "Summary", URL: s.BasePath + summaryPage},
 	}
+	if s.Health != nil {
+		out = append(out, section{Name: "Status", URL: s.BasePath + statusPage})
+	}
+	return out
 }
 
 // routes says which page is where.
@@ -114,6 +122,9 @@ func (s *site) routes() http.Handler {
 	get("/{$}", s.home)
 	get(searchPage, s.search)
 	get(summaryPage, s.summary)
+	if s.Health != nil {
+		get(statusPage, s.status)
+	}
 	get("/m/{id...}", s.message)
 	get("/progress", s.progress)
 	get("/assets/{name}", s.assets.serve)

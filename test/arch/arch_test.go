@@ -28,7 +28,7 @@ const (
 // never those above. What stands below a package (store/sqlite) has its layer,
 // and may import it.
 var layers = [][]string{
-	{"internal/track", "internal/safefs", "internal/safetext", "internal/supervise", "internal/simulate", "internal/testkit"},
+	{"internal/track", "internal/safefs", "internal/safetext", "internal/supervise", "internal/simulate", "internal/health", "internal/testkit"},
 	{"internal/window", "internal/maillog", "internal/source", "internal/mailqueue"},
 	{"internal/export", "internal/coverage", "internal/store"},
 	{"internal/importer", "internal/qlogd", "internal/sshd", "internal/smad", "internal/trackerd", "internal/logsub",
