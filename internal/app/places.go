@@ -1,0 +1,13 @@
+package app
+
+// Places below the data directory that more than one service knows.
+const (
+	exportDir   = "pub/export/tracking" // sealed files for collectors
+	exportState = "export"              // who collects, what each did, the host key
+	qlogdState  = "qlogd"
+	smadState   = "smad"
+	pulledDir   = "log/tracking" // pulled and verified, a directory per gateway
+	cliLogs     = "pub/cli_logs"
+	smadLogs    = "pub/smad_logs"
+	trackerLogs = "pub/trackerd_logs"
+)
