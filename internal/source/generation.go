@@ -30,6 +30,7 @@ type Generation struct {
 	broken bool   // the file no longer holds what was read of it
 	done   bool
 
+	id    string    // see ID
 	since time.Time // when it was rotated away; zero for the current one
 	quiet time.Time // when it last had something
 	wants bool      // a copy, for it was truncated
