@@ -80,7 +80,7 @@ func (g *Generation) Place(id string, m Mark) Place {
 
 // ID is that of the Place from which the generation was resumed, "" for one
 // that is read from its beginning.
-func (g *Generation) ID() string { return g.id }
+func (g *Generation) ID() string { return g.resumed.ID }
 
 // Begun reports whether anything of the generation was read, so that a Place of
 // it can be found again.
@@ -295,7 +295,7 @@ func (t *Tail) resume(b *beside, p Place) (*Generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.id, g.from, g.pos, g.head = p.ID, p.From, p.At.End, b.head[:min(int64(len(b.head)), p.At.End-p.From)]
+	g.resumed, g.from, g.pos, g.head = p, p.From, p.At.End, b.head[:min(int64(len(b.head)), p.At.End-p.From)]
 	g.lines.base, g.lines.number = p.At.End, p.At.Number
 	if b.packed {
 		f, err := b.content()
@@ -325,3 +325,10 @@ func (t *Tail) knows(head []byte) bool {
 	}
 	return false
 }
+
+// Generations are those that are open, older ones first.
+func (t *Tail) Generations() []*Generation { return append([]*Generation(nil), t.gens...) }
+
+// Resumed is the Place from which the generation was resumed; false for one
+// that is read from its beginning.
+func (g *Generation) Resumed() (Place, bool) { return g.resumed, g.resumed.Head.N > 0 }
