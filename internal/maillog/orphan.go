@@ -63,3 +63,7 @@ func (p *Parser) Conclude(next []byte, emit func(*track.Event)) error {
 	}
 	return nil
 }
+
+// SetTime moves the time behind which stamps are from the future, for a log
+// that is being written while it is read.
+func (p *Parser) SetTime(now time.Time) { p.headers.SetFileTime(now) }

@@ -116,3 +116,12 @@ func groupName(gid uint32) string {
 	}
 	return id
 }
+
+// inodeOf is what names a file on this machine while it exists.
+func inodeOf(info fs.FileInfo) (device, inode uint64) {
+	st, ok := statOf(info)
+	if !ok {
+		return 0, 0
+	}
+	return uint64(st.Dev), st.Ino
+}

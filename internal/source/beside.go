@@ -266,6 +266,9 @@ func (t *Tail) match(b *beside) (*Generation, verdict) {
 			sure = max(sure, v)
 		}
 	}
+	if t.knows(b.head) {
+		return nil, yes
+	}
 	if sure == no && t.stands(b.head) {
 		sure = maybe
 	}

@@ -30,10 +30,11 @@ type Generation struct {
 	broken bool   // the file no longer holds what was read of it
 	done   bool
 
-	since time.Time // when it was rotated away; zero for the current one
-	quiet time.Time // when it last had something
-	wants bool      // a copy, for it was truncated
-	whole bool      // nobody writes to it any more: its end is the end
+	resumed Place     // see Resumed
+	since   time.Time // when it was rotated away; zero for the current one
+	quiet   time.Time // when it last had something
+	wants   bool      // a copy, for it was truncated
+	whole   bool      // nobody writes to it any more: its end is the end
 }
 
 func newGeneration(path string, f *os.File) (*Generation, error) {

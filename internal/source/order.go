@@ -93,3 +93,13 @@ func rotation(path string) age {
 }
 
 func isDigit(b byte) bool { return b-'0' < 10 }
+
+// Written reports whether a name is that of a log which is written to, and not
+// one that rotation gave.
+func Written(name string) bool {
+	switch filepath.Ext(name) {
+	case ".gz", ".bz2", ".xz", ".zst":
+		return false
+	}
+	return rotation(name).class == current
+}

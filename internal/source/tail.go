@@ -45,6 +45,7 @@ type Tail struct {
 
 	gens []*Generation // open, oldest first; the last is the current one
 	past [][]byte      // first bytes of what was read before, or is not ours
+	sums []Sum         // the same of earlier processes
 	scan scanState
 }
 

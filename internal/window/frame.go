@@ -31,6 +31,7 @@ const (
 	frameSources frameType = 2
 	frameEvents  frameType = 3
 	frameTrailer frameType = 4
+	frameNote    frameType = 5
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

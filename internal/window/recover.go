@@ -121,6 +121,10 @@ func (w *Writer) replayFrame(c *content, block *blockDecoder, e *track.Event, fr
 		if err := c.finish(payload, frames.sum()); err != nil {
 			return err
 		}
+	case frameNote:
+		if err := w.notes.readNote(payload); err != nil {
+			return err
+		}
 	default:
 		if err := c.read(t, payload); err != nil {
 			return err
@@ -141,5 +145,6 @@ func (w *Writer) keep(c *content, frames *frameReader, sealed bool) error {
 	}
 	w.hash, w.size, w.header, w.trailer, w.sealed = h, frames.off, c.header, c.seen, sealed
 	w.sources = append(w.sources[:0], c.sources...)
+	w.notes.keep()
 	return nil
 }

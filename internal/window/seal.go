@@ -54,6 +54,31 @@ func (w *Writer) Seal(compress bool) (Sealed, error) {
 	return out, w.Close()
 }
 
+// Finish ends the content and makes it durable: from now on its digest is known
+// and will not change, nothing can be appended, and Seal has only to give the
+// file its name. It is for a writer that must note what it is about to publish.
+func (w *Writer) Finish() (digest [32]byte, err error) {
+	if w.err != nil {
+		return digest, w.err
+	}
+	if !w.sealed {
+		if err := w.writeTrailer(); err != nil {
+			return digest, err
+		}
+	}
+	if err := w.file.Sync(); err != nil {
+		return digest, w.fail(fmt.Errorf("finish window: %w", err))
+	}
+	if !w.named {
+		if err := w.fs.SyncDir(w.dir); err != nil {
+			return digest, w.fail(fmt.Errorf("finish window: %w", err))
+		}
+		w.named = true
+	}
+	w.hash.Sum(digest[:0])
+	return digest, nil
+}
+
 // writeTrailer ends the content.
 func (w *Writer) writeTrailer() error {
 	if w.header.Imported && w.trailer.Events == 0 && len(w.sources) == 0 {

@@ -42,7 +42,8 @@ type Writer struct {
 
 	sources []Source
 	changed []bool // by source: not written since
-	pending bool   // events were written since the last sources frame
+	pending bool   // events or notes were written since the last sources frame
+	notes   noteTable
 
 	trailer   Trailer
 	named     bool // the dot-name is durable
@@ -175,7 +176,7 @@ func (w *Writer) Flush() error {
 
 // commit writes what is gathered, and the sources that belong to it.
 func (w *Writer) commit() error {
-	if err := w.writeBlock(); err != nil {
+	if err := errors.Join(w.writeBlock(), w.writeNotes()); err != nil {
 		return err
 	}
 	if !w.pending && !slices.Contains(w.changed, true) {

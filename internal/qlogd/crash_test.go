@@ -1,0 +1,104 @@
+package qlogd
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"waybill/internal/simulate"
+)
+
+func TestPlain(t *testing.T) {
+	w := newWorld(t, 1, simulate.Gateway{MTA: simulate.Postfix}, time.Minute)
+	for range 40 {
+		w.write(50)
+		w.pass()
+	}
+	w.stop()
+	all := w.verify(testDir)
+	if len(all) < 3 {
+		t.Errorf("%d windows", len(all))
+	}
+}
+
+// TestCrashRandom plays hours of mail with rotations, stops in good order and
+// crashes at any moment.
+func TestCrashRandom(t *testing.T) {
+	for _, mta := range []simulate.MTA{simulate.Postfix, simulate.Exim, simulate.Sendmail, simulate.OpenSMTPD, simulate.ESA} {
+		for seed := range uint64(3) {
+			t.Run(fmt.Sprint(mta, seed), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, seed, simulate.Gateway{MTA: mta}, []time.Duration{5 * time.Second, time.Minute, 3 * time.Minute}[seed])
+				w.o.Compress = seed != 1
+				for range 150 {
+					w.write(w.rnd.IntN(60))
+					if w.rnd.IntN(6) == 0 {
+						w.rotate()
+					}
+					switch w.rnd.IntN(10) {
+					case 0: // the power goes at one of the next calls
+						w.fs.StopAt(w.fs.Ops() + w.rnd.IntN(12))
+						if !w.pass() || !w.flush() {
+							w.crash()
+						} else {
+							w.fs.StopAt(0)
+						}
+					case 1:
+						if w.run != nil {
+							w.stop()
+						}
+					case 2:
+						if w.pass() {
+							w.flush()
+						}
+					case 3: // nobody looks
+					default:
+						w.pass()
+					}
+				}
+				w.pass()
+				w.stop()
+				w.verify(testDir)
+			})
+		}
+	}
+}
+
+// TestCrashEverywhere cuts the power at every call of a short run.
+func TestCrashEverywhere(t *testing.T) {
+	for _, compress := range []bool{false, true} {
+		for stop := 1; ; stop++ {
+			w := newWorld(t, uint64(stop), simulate.Gateway{MTA: simulate.Postfix}, 2*time.Second)
+			w.o.Compress = compress
+			w.fs.StopAt(stop)
+			step := func(f func() bool) {
+				if !f() {
+					w.crash()
+					if !w.pass() {
+						t.Fatal("again")
+					}
+				}
+			}
+			for range 3 {
+				w.write(12)
+				step(w.pass)
+				step(w.flush)
+				w.rotate()
+				w.write(10)
+				step(w.pass)
+			}
+			step(w.stop)
+			if w.run != nil {
+				w.stop()
+			}
+			w.fs.StopAt(0)
+			w.verify(testDir)
+			if t.Failed() {
+				t.Fatalf("power cut at call %d", stop)
+			}
+			if w.crashes == 0 {
+				break
+			}
+		}
+	}
+}
