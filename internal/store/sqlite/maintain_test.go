@@ -234,8 +234,8 @@ func TestConflict(t *testing.T) {
 	}
 	w.Digest = []byte("other")
 	_, err := s.Ingest(t.Context(), &store.Batch{Windows: []store.Window{w}})
-	var c *ConflictError
-	if !errors.Is(err, ErrConflict) || !errors.As(err, &c) || c.Identity != w.Identity {
+	var c *store.ConflictError
+	if !errors.Is(err, store.ErrConflict) || !errors.As(err, &c) || c.Identity != w.Identity || string(c.Got) != "other" || len(c.Stored) == 0 {
 		t.Errorf("Ingest = %v, want a ConflictError", err)
 	}
 }
