@@ -11,6 +11,7 @@ import (
 
 	"waybill/internal/store"
 	"waybill/internal/store/storetest"
+	"waybill/internal/track"
 )
 
 func openTest(t *testing.T, dir string, opt Options) *DB {
@@ -267,4 +268,29 @@ func TestPublicID(t *testing.T) {
 			t.Errorf("%q passed for an id", bad)
 		}
 	}
+}
+
+// TestPanic: a message that makes the program fail, in whichever goroutine,
+// costs one Ingest; the store takes the next.
+func TestPanic(t *testing.T) {
+	bad := true
+	s := openTest(t, t.TempDir(), Options{Finish: func(*track.Message) {
+		if bad {
+			panic("out of range")
+		}
+	}})
+	ws := storetest.Corpus(3000)
+	for range 2 {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic did not reach the caller")
+				}
+			}()
+			_, _ = s.Ingest(t.Context(), &store.Batch{Windows: ws})
+		}()
+	}
+	bad = false
+	fill(t, s, ws)
+	sound(t, s)
 }
