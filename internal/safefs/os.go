@@ -39,6 +39,7 @@ func (osFS) RenameNew(from, to string) error {
 	return os.Rename(from, to)
 }
 
+func (osFS) Link(from, to string) error                { return os.Link(from, to) }
 func (osFS) Remove(name string) error                  { return os.Remove(name) }
 func (osFS) ReadDir(dir string) ([]fs.DirEntry, error) { return os.ReadDir(dir) }
 func (osFS) Stat(name string) (fs.FileInfo, error)     { return os.Stat(name) }

@@ -71,6 +71,9 @@ func (r *Root) renameNoReplace(from, to string) error {
 	return renameNoReplace(int(src.Fd()), filepath.Base(from), int(dst.Fd()), filepath.Base(to))
 }
 
+// Link implements Linker.
+func (r *Root) Link(from, to string) error { return r.root.Link(from, to) }
+
 // Remove implements FS.
 func (r *Root) Remove(name string) error { return r.root.Remove(name) }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 
 	"waybill/internal/track"
@@ -17,9 +18,27 @@ var ErrNotFound = errors.New("no such message")
 // same data directory.
 var ErrInUse = errors.New("the store is in use by another process")
 
-// ErrConflict is returned by Ingest when a window has the identity of another
-// that is in the store with other content. Nothing of the batch was taken.
-var ErrConflict = errors.New("a window with this identity and other content is in the store")
+// ErrConflict is returned by Ingest when a live window has the identity of
+// another that is in the store, or in the same batch, with other content. The
+// error is a *ConflictError. Nothing of the batch was taken.
+var ErrConflict = errors.New("a different window with the same identity was taken before")
+
+// ErrUnavailable is returned by Ingest when it is the store that cannot take
+// anything: a full or failing disk, a lock. No window is to blame.
+var ErrUnavailable = errors.New("the store cannot take anything at present")
+
+// ConflictError names a live window whose identity is taken, and both contents.
+type ConflictError struct {
+	Identity, Gateway, Name string
+	Stored, Got             []byte // digest of what the store has, and of what was refused
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("window %s of gateway %s (%s): %v: %x is in the store, this is %x", e.Name, e.Gateway, e.Identity, ErrConflict, e.Stored, e.Got)
+}
+
+// Unwrap makes the error ErrConflict.
+func (e *ConflictError) Unwrap() error { return ErrConflict }
 
 // Store is a message tracking database. One writer, any number of readers;
 // all methods are safe for use by several goroutines.
@@ -51,6 +70,16 @@ type Store interface {
 	// by the time of their first line.
 	Sources(ctx context.Context, gateway string) ([]Source, error)
 
+	// Windows yields the live windows of a gateway ("" for all) that overlap
+	// [from, to), by the beginning of their interval; 0 is open to that side. It is
+	// the detail: it reaches back as far as the data does.
+	Windows(ctx context.Context, gateway string, from, to track.Stamp) iter.Seq2[Live, error]
+
+	// Ledger tells what proves the coverage of a gateway ("" for all): the pieces of
+	// its chain, which outlive the data, and the windows with flaws. It costs as
+	// much as the chain has breaks and flaws, not as it has windows.
+	Ledger(ctx context.Context, gateway string) (Ledger, error)
+
 	Close() error
 }
 
@@ -72,7 +101,10 @@ type Window struct {
 	Serial    string
 	Name      string // file name
 	Interval  track.Interval
-	Imported  bool // claimed by a log, not proved by a chain
+	Imported  bool   // claimed by a log, not proved by a chain
+	Epoch     uint64 // these three of a live window: its place in the chain
+	Sequence  uint64
+	Previous  []byte // digest of the window before it
 	Digest    []byte
 	Sources   []Source
 	Fragments []*Fragment
@@ -89,6 +121,12 @@ type Fragment struct {
 // Source is what a window took of a piece of log. Pieces are told apart by
 // their content, never by their name.
 type Source = window.Source
+
+// Live is what the ledger has of a live window, Ledger what proves coverage.
+type (
+	Live   = window.Live
+	Ledger = window.Ledger
+)
 
 // Ingested says what a batch changed.
 type Ingested struct {

@@ -16,14 +16,14 @@ type grouper struct {
 func newGrouper() *grouper { return &grouper{byMID: make(map[uint64]*store.Fragment)} }
 
 // add takes one event, which it copies. Events of connections that led to no
-// message and no rejection are counted only.
-func (g *grouper) add(e *track.Event) {
+// message and no rejection are counted only: then it returns false.
+func (g *grouper) add(e *track.Event) bool {
 	g.events++
 	switch {
 	case e.MID == 0 && (e.Kind == track.Rejection || e.Kind == track.ConnAuthFailed):
 		g.fragments = append(g.fragments, &store.Fragment{Events: []track.Event{g.copy(e)}})
 	case e.MID == 0:
-		return
+		return false
 	default:
 		f := g.byMID[e.MID]
 		if f == nil {
@@ -33,6 +33,7 @@ func (g *grouper) add(e *track.Event) {
 		}
 		f.Events = append(f.Events, g.copy(e))
 	}
+	return true
 }
 
 // copy gives the event attributes of its own: the reader uses its slice again

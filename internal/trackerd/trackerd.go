@@ -4,16 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"path"
 	"sort"
 	"strings"
+	"sync"
+	"time"
 
 	"waybill/internal/safefs"
 	"waybill/internal/store"
-	"waybill/internal/track"
 	"waybill/internal/window"
 )
 
@@ -26,16 +26,45 @@ type Ingester interface {
 type Parser struct {
 	FS         safefs.FS // of the data directory
 	Queue      string    // incoming queue below FS; a directory per gateway in it
-	Quarantine string    // where unreadable files go; a directory per gateway in it
+	Quarantine string    // where bad files go; a directory per gateway in it
 	Store      Ingester
 	Log        *slog.Logger
 	// BatchEvents is how many events may go to the store in one transaction; 0
 	// stands for a number that keeps memory well under 200 MB.
 	BatchEvents int
+	// MaxBytes bounds the memory for one file; a larger one goes to quarantine. 0
+	// is 1 GiB.
+	MaxBytes int64
+	// Accept, if not nil, may refuse a file: gateway is the name of the directory
+	// in which it lies, h what the file says of itself.
+	Accept func(gateway string, h window.Header) error
+
+	// Now is the clock for notes of when something was set aside; nil is time.Now.
+	Now func() time.Time
+
+	watch   watcher // nil: nobody
+	mu      sync.Mutex
+	strikes map[string]int // by path: how often a file failed that is not plainly bad
 }
 
-// defaultBatchEvents: about 250 bytes of memory each.
-const defaultBatchEvents = 200_000
+// watcher is told what becomes of each file.
+type watcher interface {
+	begin(gateway, name string)
+	taken(gateway string, w *store.Window)
+	ingested(gateway string, files int, in store.Ingested)
+	quarantined(gateway, from, to string, why *reason)
+}
+
+const (
+	// defaultBatchEvents: about 250 bytes of memory each.
+	defaultBatchEvents = 200_000
+	defaultMaxBytes    = 1 << 30
+	// maxBatchFiles bounds how much is done again when one file of a batch is bad.
+	maxBatchFiles = 1000
+	// maxStrikes is how often a file may fail for a reason that may be another's
+	// before those behind it are tried without it.
+	maxStrikes = 3
+)
 
 // Result says what a run over the queue did.
 type Result struct {
@@ -66,7 +95,7 @@ func (p *Parser) Drain(ctx context.Context) (Result, error) {
 			continue
 		}
 		dir := path.Join(p.Queue, g.Name())
-		names, err := p.list(dir)
+		names, err := list(p.FS, dir)
 		if err != nil {
 			return res, err
 		}
@@ -90,8 +119,8 @@ func (p *Parser) Take(ctx context.Context, files ...string) (Result, error) {
 }
 
 // list names the published tracking files in dir, oldest interval first.
-func (p *Parser) list(dir string) ([]string, error) {
-	entries, err := p.FS.ReadDir(dir)
+func list(fsys safefs.FS, dir string) ([]string, error) {
+	entries, err := fsys.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("list the incoming queue: %w", err)
 	}
@@ -105,6 +134,25 @@ func (p *Parser) list(dir string) ([]string, error) {
 	return names, nil
 }
 
+// turn is one pass over some files of a gateway.
+type turn struct {
+	p       *Parser
+	dir     string
+	gateway string
+	res     *Result
+	batch   store.Batch
+	names   []string // of the files in the batch
+	events  int
+	// skipped failed often enough to be tried no more before those behind them. If
+	// one of these is taken, it is they that are bad.
+	skipped []failure
+}
+
+type failure struct {
+	name string
+	err  error
+}
+
 // take brings files of one gateway to the store, as many at once as fit a
 // batch, and removes those that are durable.
 func (p *Parser) take(ctx context.Context, dir string, names []string, res *Result) error {
@@ -112,110 +160,153 @@ func (p *Parser) take(ctx context.Context, dir string, names []string, res *Resu
 	if limit == 0 {
 		limit = defaultBatchEvents
 	}
-	var batch store.Batch
-	var taken []string
-	events := 0
-	for i, name := range names {
-		w, err := p.read(path.Join(dir, name))
-		if err != nil {
-			if bad := p.quarantine(dir, name, err); bad != nil {
-				return bad
-			}
-			res.Quarantined++
-		} else {
-			batch.Windows = append(batch.Windows, *w)
-			taken = append(taken, name)
-			events += w.Events
-		}
-		if len(taken) == 0 || events < limit && i < len(names)-1 {
-			continue
-		}
-		if err := p.commit(ctx, dir, &batch, taken, res); err != nil {
+	t := &turn{p: p, dir: dir, gateway: path.Base(dir), res: res}
+	for _, name := range names {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
-		batch, taken, events = store.Batch{}, nil, 0
-	}
-	return nil
-}
-
-// commit ingests a batch and removes its files. When one window of a batch is
-// in conflict with what the store has, they go one by one, so that only that
-// one is set aside.
-func (p *Parser) commit(ctx context.Context, dir string, batch *store.Batch, taken []string, res *Result) error {
-	in, err := p.Store.Ingest(ctx, batch)
-	if errors.Is(err, store.ErrConflict) {
-		if len(taken) == 1 {
-			res.Quarantined++
-			return p.quarantine(dir, taken[0], err)
+		if p.watch != nil {
+			p.watch.begin(t.gateway, name)
 		}
-		for i, name := range taken {
-			one := store.Batch{Windows: batch.Windows[i : i+1]}
-			if err := p.commit(ctx, dir, &one, []string{name}, res); err != nil {
+		w, err := p.read(path.Join(dir, name))
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // taken since it was listed
+			continue
+		case err != nil:
+			if err := t.failed(name, err); err != nil {
+				return err
+			}
+			continue
+		}
+		t.batch.Windows = append(t.batch.Windows, *w)
+		t.names = append(t.names, name)
+		if t.events += w.Events; t.events >= limit || len(t.names) >= maxBatchFiles {
+			if err := t.flush(ctx); err != nil {
 				return err
 			}
 		}
-		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("ingest %s: %w", strings.Join(taken, ", "), err)
-	}
-	res.add(in)
-	for _, name := range taken {
-		if err := p.FS.Remove(path.Join(dir, name)); err != nil {
-			return fmt.Errorf("remove an ingested file: %w", err)
-		}
-		res.Files++
-		p.Log.DebugContext(ctx, "Tracking parser ingested a file", "window", name, "path", dir)
-	}
-	return nil
-}
-
-// read reads a tracking file whole.
-func (p *Parser) read(name string) (*store.Window, error) {
-	r, err := window.Open(p.FS, name)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	g := newGrouper()
-	var e track.Event
-	for {
-		if err := r.Next(&e); err == io.EOF {
-			break
-		} else if err != nil {
-			return nil, err
-		}
-		g.add(&e)
-	}
-	h, digest := r.Header(), r.Digest()
-	w := &store.Window{Identity: window.Identity(h), Gateway: h.Gateway, Serial: h.Serial, Name: path.Base(name),
-		Interval: h.Interval, Imported: h.Imported, Digest: digest[:], Fragments: g.fragments, Events: g.events, Sources: r.Sources()}
-	return w, nil
-}
-
-// quarantine moves a file that cannot be read out of the way, with the reason
-// in a file beside it.
-func (p *Parser) quarantine(dir, name string, why error) error {
-	if errors.Is(why, context.Canceled) || errors.Is(why, context.DeadlineExceeded) {
-		return why
-	}
-	to := path.Join(p.Quarantine, path.Base(dir))
-	if err := p.FS.MkdirAll(to); err != nil {
-		return fmt.Errorf("quarantine %s: %w", name, err)
-	}
-	reason := func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "%s\n", why)
+	if err := t.flush(ctx); err != nil {
 		return err
 	}
-	if err := safefs.Publish(p.FS, to, name+".reason", reason); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("quarantine %s: %w", name, err)
+	if len(t.skipped) > 0 { // nothing behind them was there to tell whose fault it is
+		return fmt.Errorf("take %s: %w", t.skipped[0].name, t.skipped[0].err)
 	}
-	if err := p.FS.Rename(path.Join(dir, name), path.Join(to, name)); err != nil {
-		return fmt.Errorf("quarantine %s: %w", name, err)
-	}
-	if err := errors.Join(p.FS.SyncDir(to), p.FS.SyncDir(dir)); err != nil {
-		return fmt.Errorf("quarantine %s: %w", name, err)
-	}
-	p.Log.Warn("Tracking file set aside, it cannot be read", "window", name, "path", to, "err", why)
 	return nil
+}
+
+// flush commits what was read.
+func (t *turn) flush(ctx context.Context) error {
+	batch, names := t.batch, t.names
+	t.batch, t.names, t.events = store.Batch{}, nil, 0
+	if len(names) == 0 {
+		return nil
+	}
+	return t.commit(ctx, &batch, names)
+}
+
+// commit ingests a batch and removes its files. When something of a batch is
+// bad they go one by one, so that only that one is set aside.
+func (t *turn) commit(ctx context.Context, batch *store.Batch, names []string) error {
+	in, err := t.ingest(ctx, batch)
+	switch {
+	case err == nil:
+		return t.done(ctx, batch, names, in)
+	case ctx.Err() != nil, errors.Is(err, store.ErrUnavailable):
+		return fmt.Errorf("ingest %s: %w", strings.Join(names[:min(len(names), 3)], ", "), err)
+	case len(names) == 1:
+		return t.failed(names[0], err)
+	}
+	for i, name := range names {
+		one := store.Batch{Windows: batch.Windows[i : i+1]}
+		if err := t.commit(ctx, &one, []string{name}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *turn) ingest(ctx context.Context, batch *store.Batch) (in store.Ingested, err error) {
+	err = caught(func() (err error) {
+		in, err = t.p.Store.Ingest(ctx, batch)
+		return err
+	})
+	return in, err
+}
+
+// done removes the files of a batch that is durable, and sets those aside that
+// had failed before it.
+func (t *turn) done(ctx context.Context, batch *store.Batch, names []string, in store.Ingested) error {
+	t.res.add(in)
+	for i, name := range names {
+		if err := t.p.FS.Remove(path.Join(t.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove an ingested file: %w", err)
+		}
+		t.res.Files++
+		t.p.forgive(path.Join(t.dir, name))
+		if t.p.watch != nil {
+			t.p.watch.taken(t.gateway, &batch.Windows[i])
+		}
+		t.p.Log.DebugContext(ctx, "Tracking parser ingested a file", "window", name, "path", t.dir)
+	}
+	if t.p.watch != nil {
+		t.p.watch.ingested(t.gateway, len(names), in)
+	}
+	skipped := t.skipped
+	t.skipped = nil
+	for _, f := range skipped {
+		if err := t.aside(f.name, f.err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// failed decides what becomes of a file that could not be taken. A file that is
+// plainly bad is set aside. If it may be the disk or the store, the error is
+// returned, and those behind the file wait; but not for ever.
+func (t *turn) failed(name string, err error) error {
+	if plainlyBad(err) {
+		return t.aside(name, err)
+	}
+	at := path.Join(t.dir, name)
+	if t.p.strike(at) < maxStrikes {
+		return fmt.Errorf("take %s: %w", name, err)
+	}
+	t.skipped = append(t.skipped, failure{name, err})
+	return nil
+}
+
+func (t *turn) aside(name string, err error) error {
+	t.res.Quarantined++
+	t.p.forgive(path.Join(t.dir, name))
+	return t.p.quarantine(t.dir, name, err)
+}
+
+// plainlyBad tells errors that are the file's own from those that may be of
+// the disk or the store.
+func plainlyBad(err error) bool {
+	var (
+		damaged *window.DamagedError
+		died    *PanicError
+		refused *refusedError
+	)
+	return errors.As(err, &damaged) || errors.As(err, &died) || errors.As(err, &refused) || errors.Is(err, store.ErrConflict) || errors.Is(err, ErrTooLarge)
+}
+
+// strike counts a failure of a file that may not be its own.
+func (p *Parser) strike(file string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.strikes == nil {
+		p.strikes = make(map[string]int)
+	}
+	p.strikes[file]++
+	return p.strikes[file]
+}
+
+func (p *Parser) forgive(file string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.strikes, file)
 }

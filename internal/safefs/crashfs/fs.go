@@ -29,7 +29,10 @@ type FS struct {
 	fails map[int]error // by number of the call
 }
 
-var _ safefs.FS = (*FS)(nil)
+var (
+	_ safefs.FS     = (*FS)(nil)
+	_ safefs.Linker = (*FS)(nil)
+)
 
 // dir is one directory: the names as programs see them, those that are durable,
 // and the changes between the two in their order.
@@ -226,6 +229,32 @@ func (f *FS) rename(from, to string, replace bool) error {
 	}
 	dst.do(change{add: b, node: node})
 	src.do(change{remove: a})
+	return nil
+}
+
+// Link implements safefs.Linker.
+func (f *FS) Link(from, to string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fail := func(err error) error { return &os.LinkError{Op: "link", Old: from, New: to, Err: err} }
+	if err := f.step(); err != nil {
+		return fail(err)
+	}
+	src, a, err := f.lookup("link", from)
+	if err != nil {
+		return err
+	}
+	dst, b, err := f.lookup("link", to)
+	if err != nil {
+		return err
+	}
+	switch {
+	case src.now[a] == nil:
+		return fail(fs.ErrNotExist)
+	case dst.now[b] != nil:
+		return fail(fs.ErrExist)
+	}
+	dst.do(change{add: b, node: src.now[a]})
 	return nil
 }
 

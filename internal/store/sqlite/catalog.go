@@ -36,13 +36,17 @@ func (in *ingest) catalogWindow(ctx context.Context, tx *sql.Tx, w *window) erro
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO window(identity, digest, gateway, serial, name, t0, t1, imported, events, done_at) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		w.Identity, w.Digest, w.Gateway, w.Serial, w.Name, int64(w.Interval.From), int64(w.Interval.To), w.Imported, w.Events, in.db.opt.Now().UnixMicro())
+	if w.Imported {
+		_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO window(identity, digest, gateway, serial, name, t0, t1, imported, events, done_at) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			w.Identity, w.Digest, w.Gateway, w.Serial, w.Name, int64(w.Interval.From), int64(w.Interval.To), w.Imported, w.Events, in.db.opt.Now().UnixMicro())
+	} else {
+		err = in.catalogLive(ctx, tx, w)
+	}
 	if err != nil {
 		return err
 	}
 	for i := range w.Sources {
-		if err := catalogSource(ctx, tx, w.Gateway, &w.Sources[i]); err != nil {
+		if err := catalogSource(ctx, tx, w.Gateway, &w.Sources[i], !w.Imported); err != nil {
 			return err
 		}
 	}
@@ -51,7 +55,7 @@ func (in *ingest) catalogWindow(ctx context.Context, tx *sql.Tx, w *window) erro
 
 // catalogSource notes a piece of a source. A piece that goes on where another
 // ended carries the parser's state, so the earlier one's is not needed.
-func catalogSource(ctx context.Context, tx *sql.Tx, gateway string, s *store.Source) error {
+func catalogSource(ctx context.Context, tx *sql.Tx, gateway string, s *store.Source, live bool) error {
 	if s.Gateway != "" {
 		gateway = s.Gateway
 	}
@@ -59,12 +63,12 @@ func catalogSource(ctx context.Context, tx *sql.Tx, gateway string, s *store.Sou
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO source(gateway, id, b0, b1, name, lines, t0, t1, silence, marks, state, parsed, ignored, unknown, samples, waiting)
-		VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	_, err = tx.ExecContext(ctx, `INSERT INTO source(gateway, id, b0, b1, name, lines, t0, t1, silence, marks, state, parsed, ignored, unknown, samples, waiting, live)
+		VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT(gateway, id, b0) DO UPDATE SET b1 = excluded.b1, name = excluded.name, lines = excluded.lines, t0 = excluded.t0, t1 = excluded.t1,
 			silence = excluded.silence, marks = excluded.marks, state = excluded.state, parsed = excluded.parsed, ignored = excluded.ignored,
-			unknown = excluded.unknown, samples = excluded.samples, waiting = excluded.waiting WHERE excluded.b1 >= b1`,
-		gateway, s.ID, s.From, s.To, s.Name, s.Lines, int64(s.First), int64(s.Last), s.Silence, s.Marks, s.State, s.Parsed, s.Ignored, s.Unknown, string(samples), s.Waiting)
+			unknown = excluded.unknown, samples = excluded.samples, waiting = excluded.waiting, live = min(live, excluded.live) WHERE excluded.b1 >= b1`,
+		gateway, s.ID, s.From, s.To, s.Name, s.Lines, int64(s.First), int64(s.Last), s.Silence, s.Marks, s.State, s.Parsed, s.Ignored, s.Unknown, string(samples), s.Waiting, live)
 	if err != nil {
 		return err
 	}

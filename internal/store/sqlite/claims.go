@@ -9,11 +9,11 @@ import (
 	"waybill/internal/track"
 )
 
-// Claims lists the pieces that were taken of all sources with what they tell
-// of time, and without their marks and states: these are large, and a search,
+// Claims lists the pieces that were imported of all sources with what they tell
+// of time (what live windows cover is proved, and the business of Ledger), and without their marks and states: these are large, and a search,
 // which asks each time, has no use for them.
 func (s *DB) Claims(ctx context.Context) ([]store.Source, error) {
-	rows, err := s.catR.QueryContext(ctx, "SELECT gateway, id, b0, b1, t0, t1, silence FROM source ORDER BY gateway, t0")
+	rows, err := s.catR.QueryContext(ctx, "SELECT gateway, id, b0, b1, t0, t1, silence FROM source WHERE live = 0 ORDER BY gateway, t0")
 	if err != nil {
 		return nil, fmt.Errorf("list claims: %w", err)
 	}

@@ -15,6 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"waybill/internal/store"
 )
 
 // pageSize is the size of a database page; the index fills pages of this size.
@@ -165,6 +167,24 @@ func noRoom(dir string) bool {
 	return unix.Statfs(dir, &st) == nil && st.Bavail*uint64(st.Bsize) < 64<<10
 }
 
+// unavailable marks errors for which no window is to blame.
+func unavailable(err error) error {
+	var full *FullError
+	var errno syscall.Errno
+	if errors.As(err, &full) || errors.As(err, &errno) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
+		isCode(err, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY,
+			sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_PERM) {
+		return &unavailableError{err}
+	}
+	return err
+}
+
+// unavailableError is store.ErrUnavailable in the words of its cause.
+type unavailableError struct{ err error }
+
+func (e *unavailableError) Error() string   { return e.err.Error() }
+func (e *unavailableError) Unwrap() []error { return []error{store.ErrUnavailable, e.err} }
+
 // FullError is returned when there is no room for a transaction. The store is
 // as it was before; the windows are taken again when there is room.
 type FullError struct {
@@ -215,7 +235,15 @@ func guarded(ctx context.Context, db *sql.DB, f func(tx *sql.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	if err := f(tx); err != nil {
+	returned := false
+	defer func() {
+		if !returned { // a panic: the connection cannot be closed in a transaction
+			_ = rollback(tx)
+		}
+	}()
+	err = f(tx)
+	returned = true
+	if err != nil {
 		return errors.Join(err, rollback(tx))
 	}
 	open.Store(true)

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -19,22 +18,6 @@ import (
 	"waybill/internal/track"
 )
 
-// ErrConflict is wrapped by a ConflictError.
-var ErrConflict = errors.New("a different window with the same identity was taken before")
-
-// ConflictError names a live window whose identity is in the ledger with
-// another digest. Nothing of the batch was taken.
-type ConflictError struct {
-	Identity, Gateway, Name string
-}
-
-func (e *ConflictError) Error() string {
-	return fmt.Sprintf("window %s of gateway %s (%s): %v", e.Name, e.Gateway, e.Identity, ErrConflict)
-}
-
-// Unwrap makes the error ErrConflict.
-func (e *ConflictError) Unwrap() error { return ErrConflict }
-
 var errReadOnly = errors.New("the store is open for reading only")
 
 // Ingest takes a batch; see store.Store.
@@ -45,12 +28,17 @@ func (s *DB) Ingest(ctx context.Context, b *store.Batch) (store.Ingested, error)
 	s.wmu.Lock()
 	defer s.wmu.Unlock()
 	in := &ingest{db: s, graph: newGraph(s, s.wr.filters), labelOf: make(map[string]uint32)}
-	err := in.run(ctx, b)
-	in.graph.close()
-	if err != nil {
-		s.wr = newWriterState() // what it knows may be ahead of the files
-		return in.result, fmt.Errorf("ingest: %w", err)
+	done := false
+	defer func() { // also when something panics
+		in.graph.close()
+		if !done {
+			s.wr = newWriterState() // what it knows may be ahead of the files
+		}
+	}()
+	if err := in.run(ctx, b); err != nil {
+		return in.result, fmt.Errorf("ingest: %w", unavailable(err))
 	}
+	done = true
 	return in.result, nil
 }
 
@@ -99,21 +87,24 @@ func (in *ingest) step(name string) error { return in.db.step(name) }
 
 // choose passes over the windows that were taken before.
 func (in *ingest) choose(ctx context.Context, b *store.Batch) error {
-	batch := make(map[string]bool)
+	batch := make(map[string][]byte) // digests
 	for i := range b.Windows {
 		w := &b.Windows[i]
-		var digest []byte
-		err := in.db.catW.QueryRowContext(ctx, "SELECT digest FROM window WHERE identity = ?", w.Identity).Scan(&digest)
-		switch {
-		case err == nil && !w.Imported && !bytes.Equal(digest, w.Digest):
-			return &ConflictError{Identity: w.Identity, Gateway: w.Gateway, Name: w.Name}
-		case err == nil || batch[w.Identity]:
+		digest, taken := batch[w.Identity]
+		if !taken {
+			var err error
+			if digest, taken, err = in.db.taken(ctx, w); err != nil {
+				return fmt.Errorf("read ledger: %w", err)
+			}
+		}
+		if taken {
+			if !w.Imported && digest != nil && !bytes.Equal(digest, w.Digest) {
+				return &store.ConflictError{Identity: w.Identity, Gateway: w.Gateway, Name: w.Name, Stored: digest, Got: w.Digest}
+			}
 			in.result.Skipped++
 			continue
-		case !errors.Is(err, sql.ErrNoRows):
-			return fmt.Errorf("read ledger: %w", err)
 		}
-		batch[w.Identity] = true
+		batch[w.Identity] = w.Digest
 		win := &window{Window: w}
 		for j := range w.Sources {
 			win.labels = append(win.labels, in.label(w.Sources[j].Name))
@@ -234,9 +225,10 @@ func inParallel(n int, f func(i int)) {
 		return
 	}
 	var (
-		wg   sync.WaitGroup
-		mu   sync.Mutex
-		next int
+		wg     sync.WaitGroup
+		mu     sync.Mutex
+		next   int
+		failed any // a panic, which is the caller's to have
 	)
 	take := func() (lo, hi int) {
 		mu.Lock()
@@ -247,6 +239,13 @@ func inParallel(n int, f func(i int)) {
 	}
 	for range procs {
 		wg.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					mu.Lock()
+					failed = p
+					mu.Unlock()
+				}
+			}()
 			for lo, hi := take(); lo < hi; lo, hi = take() {
 				for i := lo; i < hi; i++ {
 					f(i)
@@ -255,6 +254,9 @@ func inParallel(n int, f func(i int)) {
 		})
 	}
 	wg.Wait()
+	if failed != nil {
+		panic(failed)
+	}
 }
 
 // decodeSubject makes the subject what people see; logs have it encoded.

@@ -11,6 +11,7 @@ import (
 
 	"waybill/internal/store"
 	"waybill/internal/store/storetest"
+	"waybill/internal/track"
 )
 
 func openTest(t *testing.T, dir string, opt Options) *DB {
@@ -234,8 +235,8 @@ func TestConflict(t *testing.T) {
 	}
 	w.Digest = []byte("other")
 	_, err := s.Ingest(t.Context(), &store.Batch{Windows: []store.Window{w}})
-	var c *ConflictError
-	if !errors.Is(err, ErrConflict) || !errors.As(err, &c) || c.Identity != w.Identity {
+	var c *store.ConflictError
+	if !errors.Is(err, store.ErrConflict) || !errors.As(err, &c) || c.Identity != w.Identity || string(c.Got) != "other" || len(c.Stored) == 0 {
 		t.Errorf("Ingest = %v, want a ConflictError", err)
 	}
 }
@@ -267,4 +268,29 @@ func TestPublicID(t *testing.T) {
 			t.Errorf("%q passed for an id", bad)
 		}
 	}
+}
+
+// TestPanic: a message that makes the program fail, in whichever goroutine,
+// costs one Ingest; the store takes the next.
+func TestPanic(t *testing.T) {
+	bad := true
+	s := openTest(t, t.TempDir(), Options{Finish: func(*track.Message) {
+		if bad {
+			panic("out of range")
+		}
+	}})
+	ws := storetest.Corpus(3000)
+	for range 2 {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic did not reach the caller")
+				}
+			}()
+			_, _ = s.Ingest(t.Context(), &store.Batch{Windows: ws})
+		}()
+	}
+	bad = false
+	fill(t, s, ws)
+	sound(t, s)
 }

@@ -56,6 +56,11 @@ func (s *DB) Retain(ctx context.Context, r Retention) ([]Dropped, error) {
 		total -= d.Bytes
 		out = append(out, Dropped{Path: d.Path, Interval: d.Interval, Messages: d.Messages + d.Rejections, Bytes: d.Bytes})
 	}
+	if len(out) > 0 {
+		if err := s.forgetWindows(ctx, in.Days[len(out)].Interval.From); err != nil {
+			return out, fmt.Errorf("forget the windows of dropped days: %w", err)
+		}
+	}
 	return out, nil
 }
 

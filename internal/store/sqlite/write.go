@@ -168,7 +168,14 @@ func (t *dayTx) gateways(nodes []*node) error {
 // the same transaction: database/sql lets one of them in at a time.
 func (t *dayTx) rows(nodes []*node) error {
 	indexed := make(chan error, 1)
-	go func() { indexed <- t.indexRows(nodes) }()
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				indexed <- &panicError{p} // not the end of the process
+			}
+		}()
+		indexed <- t.indexRows(nodes)
+	}()
 	err := t.blocks(nodes)
 	if err == nil {
 		err = t.put(nodes)
@@ -178,6 +185,11 @@ func (t *dayTx) rows(nodes []*node) error {
 	}
 	return errors.Join(err, <-indexed)
 }
+
+// panicError is a panic of another goroutine.
+type panicError struct{ value any }
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 
 func (t *dayTx) indexRows(nodes []*node) error {
 	var gone []int64
