@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"waybill/internal/health"
@@ -30,6 +31,12 @@ type publisher struct {
 	file   string // "manager.json"
 	report func() health.Report
 	now    func() time.Time
+	last   atomic.Int64 // when it last published, in seconds
+}
+
+// alive reports whether it publishes as often as it should.
+func (p *publisher) alive() bool {
+	return time.Since(time.Unix(p.last.Load(), 0)) < 10*health.Every
 }
 
 // Run publishes until ctx ends, and then once more that it ended.
@@ -58,6 +65,7 @@ func (p *publisher) publish(stopped bool) error {
 	if err != nil {
 		return fmt.Errorf("publish the status: %w", err)
 	}
+	p.last.Store(time.Now().Unix())
 	return nil
 }
 

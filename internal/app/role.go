@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"waybill/internal/config"
+	"waybill/internal/health"
 	"waybill/internal/oplog"
 	"waybill/internal/safefs"
 	"waybill/internal/store/sqlite"
@@ -46,6 +47,8 @@ type Role struct {
 	group   supervise.Group
 	started time.Time
 	closers []func() error // in the order of opening
+
+	said *publisher // what the watchdog goes by
 
 	gateway *gatewayRole
 	manager *managerRole
@@ -105,13 +108,22 @@ func (r *Role) open(ctx context.Context) error {
 		}
 	}
 	if r.o.Gateway {
-		r.group.Add("gateway status", 0, &publisher{fs: root, file: "gateway.json", report: r.gatewayReport, now: r.o.Now})
+		r.publish("gateway", r.gatewayReport)
 	}
 	if r.o.Manager {
-		r.group.Add("manager status", 0, &publisher{fs: root, file: "manager.json", report: r.managerReport, now: r.o.Now})
+		r.publish("manager", r.managerReport)
 	}
 	return nil
 }
+
+func (r *Role) publish(process string, report func() health.Report) {
+	r.said = &publisher{fs: r.root, file: process + ".json", report: report, now: r.o.Now}
+	r.group.Add(process+" status", 0, r.said)
+}
+
+// Alive reports whether the role still says how it does: every service answered
+// when it was asked a moment ago.
+func (r *Role) Alive() bool { return r.said.alive() }
 
 // Run does the work until ctx ends, and stops in order.
 func (r *Role) Run(ctx context.Context) error { return r.group.Run(ctx) }

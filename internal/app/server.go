@@ -43,15 +43,15 @@ type Server struct {
 const morePorts = 32
 
 // listen takes the port, or with 0 the default one or the next that is free.
-func listen(ctx context.Context, port int) (net.Listener, error) {
+func listen(ctx context.Context, host string, port int) (net.Listener, error) {
 	var c net.ListenConfig
 	first, last := port, port
 	if port == 0 {
 		first, last = DefaultPort, DefaultPort+morePorts
 	}
 	for p := first; ; p++ {
-		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(p))
-		l, err := c.Listen(ctx, "tcp4", addr)
+		addr := net.JoinHostPort(host, strconv.Itoa(p))
+		l, err := c.Listen(ctx, "tcp", addr)
 		switch {
 		case err == nil:
 			return l, nil
@@ -67,7 +67,11 @@ func listen(ctx context.Context, port int) (net.Listener, error) {
 // DefaultPort or one of the next ones. Nobody is answered before Start. It
 // returns a *PortTakenError when somebody else has the port.
 func NewServer(ctx context.Context, port int, handler http.Handler, log *slog.Logger) (*Server, error) {
-	l, err := listen(ctx, port)
+	return newServer(ctx, "127.0.0.1", port, handler, log)
+}
+
+func newServer(ctx context.Context, host string, port int, handler http.Handler, log *slog.Logger) (*Server, error) {
+	l, err := listen(ctx, host, port)
 	if err != nil {
 		return nil, err
 	}

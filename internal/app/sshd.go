@@ -64,7 +64,7 @@ func (s *SSHD) open() (err error) {
 			return fmt.Errorf("make a directory: %w", err)
 		}
 	}
-	serial, err := Serial(s.root)
+	serial, err := Serial(s.root, o.Name)
 	if err != nil {
 		return err
 	}

@@ -61,6 +61,13 @@ func (g *Gate) Link() string {
 	return g.o.BasePath + "/s/" + token
 }
 
+// Waiting reports whether there is a link that was not used yet.
+func (g *Gate) Waiting() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.link != nil
+}
+
 // ServeHTTP lets the request in or says why not.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
