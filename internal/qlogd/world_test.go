@@ -95,7 +95,7 @@ func (w *world) write(n int) {
 			w.ended = true
 			break
 		}
-		if l.Gateway != testGW {
+		if l.Gateway != testGW || l.File == "rejectlog" {
 			continue
 		}
 		b.WriteString(l.Text)
@@ -125,15 +125,18 @@ func (w *world) shift() {
 
 func (w *world) compress(n int) {
 	path := fmt.Sprintf("%s.%d", w.path, n)
-	text, err := os.ReadFile(path)
+	info, err := os.Stat(path)
 	if err != nil {
 		return
 	}
+	text, err := os.ReadFile(path)
+	must(err)
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	z.Write(text)
 	must(z.Close())
 	must(os.WriteFile(path+".gz", b.Bytes(), 0o600))
+	must(os.Chtimes(path+".gz", info.ModTime(), info.ModTime()))
 	must(os.Remove(path))
 }
 
