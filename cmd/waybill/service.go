@@ -96,7 +96,7 @@ func (p *program) role(ctx context.Context, w roleWords, dir string, c *config.C
 		return nil, fmt.Errorf("ask for the name of this host: %w", err)
 	}
 	r, err := app.NewRole(ctx, app.RoleOptions{Gateway: w.gateway, Manager: w.manager, Config: c, ConfigPath: path, Data: data, Host: host,
-		Software: "waybill " + thisBuild().Version, Version: thisBuild().Version, Program: program, Stdin: p.stdin, Log: p.serviceLog(), Now: p.now})
+		Software: "waybill " + thisBuild().Version, Version: thisBuild().Version, Program: program, Stdin: p.stdin, Stderr: p.stderr, Log: p.serviceLog(), Now: p.now})
 	if errors.Is(err, app.ErrNoGateway) {
 		where := path
 		if where == "" {

@@ -1,12 +1,11 @@
 package app
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -20,7 +19,7 @@ type child struct {
 	name    string // for people
 	program string // path of the executable
 	args    []string
-	log     *slog.Logger
+	says    io.Writer // takes what it writes to standard error
 }
 
 // childStop is how long a child may take to end its transfers.
@@ -29,6 +28,8 @@ const childStop = 15 * time.Second
 // Run runs the process until ctx ends, and asks it to end then.
 func (c *child) Run(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, c.program, c.args...)
+	last := &lastLine{to: c.says}
+	cmd.Stderr = last
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = childStop
 	// It must not outlive a parent that was killed. The signal comes when the
@@ -36,40 +37,41 @@ func (c *child) Run(ctx context.Context) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	out, err := cmd.StderrPipe()
-	if err != nil {
-		return fmt.Errorf("start %s: %w", c.name, err)
-	}
-	last := make(chan string, 1)
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start %s: %w", c.name, err)
+		return fmt.Errorf("start the %s: %w", c.name, err)
 	}
-	go func() { last <- c.relay(ctx, out) }()
-	said := <-last // Wait closes the pipe, so everything is read before
-	err = cmd.Wait()
+	err := cmd.Wait()
 	if ctx.Err() != nil {
 		return nil
 	}
 	if err == nil {
 		err = errors.New("it ended although nobody asked it to")
 	}
-	if said != "" {
-		return fmt.Errorf("%s: %w: %s", c.name, err, said)
+	if said := last.text(); said != "" {
+		return fmt.Errorf("the %s: %w; it said: %s", c.name, err, said)
 	}
-	return fmt.Errorf("%s: %w", c.name, err)
+	return fmt.Errorf("the %s: %w", c.name, err)
 }
 
-// relay logs what the process says, and returns its last line.
-func (c *child) relay(ctx context.Context, out io.Reader) (last string) {
-	lines := bufio.NewReaderSize(out, 64<<10)
-	for {
-		line, err := lines.ReadString('\n')
-		if line = strings.TrimSpace(line); line != "" {
-			last = line
-			c.log.InfoContext(ctx, line, "process", c.name)
-		}
-		if err != nil {
-			return last
-		}
+// lastLine passes everything on and keeps the end of it.
+type lastLine struct {
+	to   io.Writer
+	tail []byte
+}
+
+// maxLastLine bounds what is kept.
+const maxLastLine = 2000
+
+func (l *lastLine) Write(p []byte) (int, error) {
+	l.tail = append(l.tail, p...)
+	if n := len(l.tail) - maxLastLine; n > 0 {
+		l.tail = append(l.tail[:0], l.tail[n:]...)
 	}
+	return l.to.Write(p)
+}
+
+// text is the last line that has something in it.
+func (l *lastLine) text() string {
+	lines := bytes.Split(bytes.TrimSpace(l.tail), []byte("\n"))
+	return strings.ToValidUTF8(string(lines[len(lines)-1]), "?")
 }

@@ -64,7 +64,7 @@ func (r *Role) openGateway() error {
 		if r.o.ConfigPath != "" {
 			args = append(args, "--config", r.o.ConfigPath)
 		}
-		r.group.Add("ssh server", 10*time.Second, &child{name: "ssh server", program: r.o.Program, args: args, log: r.o.Log})
+		r.group.Add("ssh server", 10*time.Second, &child{name: "ssh server", program: r.o.Program, args: args, says: r.o.Stderr})
 	}
 	return nil
 }

@@ -34,6 +34,7 @@ type RoleOptions struct {
 	Version    string
 	Program    string    // path of this executable
 	Stdin      io.Reader // of a source that is standard input; nil is none
+	Stderr     io.Writer // of the process of the SSH server
 	Log        *slog.Logger
 	Now        func() time.Time
 }

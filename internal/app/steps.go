@@ -60,7 +60,7 @@ const behindMuch = 64 << 20
 func qlogdSteps(st qlogd.Status, now time.Time) []health.Step {
 	var out []health.Step
 	for _, s := range st.Sources {
-		step := health.Step{Kind: "source", Name: s.Path, Level: health.OK, At: s.Last.Time()}
+		step := health.Step{Kind: "source", Name: s.Path, Level: health.OK}
 		step.Text = plural(int(s.Lines), "line", "lines")
 		if s.Unknown > 0 {
 			step.Text += ", " + strconv.FormatInt(s.Unknown, 10) + " not understood"
@@ -75,10 +75,12 @@ func qlogdSteps(st qlogd.Status, now time.Time) []health.Step {
 			step.Level = health.Warning
 			step.Text += ", " + strconv.FormatInt(s.Dropped, 10) + " dropped"
 		}
+		if s.Last != 0 {
+			step.Text += ", the last one " + span(now.Sub(s.Last.Time())) + " old"
+		}
 		if !s.Readable {
 			step.Level = health.Problem
 			step.Text, step.Fix, _ = strings.Cut(s.Error, "; ")
-			step.At = time.Time{}
 		}
 		out = append(out, step)
 	}

@@ -67,7 +67,7 @@ func (p *healthSheet) process(r *health.Report) {
 		l := levelLook(s.Level)
 		text := s.Text
 		if !s.At.IsZero() && r.Running(p.now) {
-			text += ", " + ago(p.now.Sub(s.At)) + " ago"
+			text += ", " + ago(p.now.Sub(s.At))
 		}
 		t.Rows = append(t.Rows, []Cell{painted(l.symbol, l.paint), painted(s.Kind, term.Style.Faint), cell(s.Name), cell(text)})
 		if s.Fix != "" {
