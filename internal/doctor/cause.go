@@ -6,7 +6,8 @@ import (
 )
 
 // Cause is why a window is missing. The words are those of the coverage of a
-// manager.
+// manager; of these, logs of appliances do not tell Expired, Damaged and
+// Conflict.
 type Cause string
 
 // Causes of missing windows.
@@ -29,6 +30,14 @@ const (
 	Medium Confidence = "medium"
 	Low    Confidence = "low"
 )
+
+// lower is the next lower degree.
+func lower(c Confidence) Confidence {
+	if c == High {
+		return Medium
+	}
+	return Low
+}
 
 // act is something that was done at a gateway, or a manager's word for it.
 type act struct {

@@ -58,11 +58,15 @@ func TestDoctor(t *testing.T) {
 	for name, r := range map[string]*doctor.Report{
 		"doctor":       seedReport(t, logs...),
 		"doctor-pages": seedReport(t, append(logs, "availability_missing.tsv", "missing_files_192.168.235.64.txt")...),
+		"doctor-alone": seedReport(t, logs[2]),
 		"doctor-empty": {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := written(t, r)
 			alone(t, got)
+			if assumed := strings.Contains(got, "192.168.251.92 is assumed to be"); assumed != (name == "doctor-alone") {
+				t.Errorf("a main manager is assumed: %v", assumed)
+			}
 			if _, main, ok := strings.Cut(got, "<main"); ok && name != "doctor" {
 				got = "<main" + main
 			}
@@ -130,7 +134,7 @@ func evilReport() *doctor.Report {
 		f.Race = append(f.Race, doctor.Step{Time: end.Add(time.Duration(after) * time.Second), After: after, Actor: fmt.Sprintf("%d %s", i/2, evilText), Main: i%3 == 0, Did: "listed"})
 	}
 	return &doctor.Report{
-		Managers:  []doctor.Manager{{Address: evilText, Main: true, Took: 1}},
+		Managers:  []doctor.Manager{{Address: evilText, Main: true, Assumed: true, Took: 1}},
 		Findings:  []doctor.Finding{f},
 		Uncovered: []doctor.Uncovered{{Gateway: evilText, From: end, To: end.Add(time.Hour), Reason: evilText}},
 		Pages:     []doctor.PageRow{{File: evilText, Gateway: evilText, From: end, To: end, Window: evilText}},
@@ -169,10 +173,38 @@ func TestDoctorIsBounded(t *testing.T) {
 		r.Files = append(r.Files, r.Files[0])
 	}
 	got := written(t, r)
-	if n := strings.Count(got, "and 2501 more"); n != 4 {
-		t.Errorf("%d tables are cut", n)
+	if n := strings.Count(got, "and 2501 more"); n != 5 {
+		t.Errorf("%d tables and lists are cut", n)
 	}
 	if strings.Contains(got, "<svg") {
 		t.Error("a drawing of no race")
+	}
+}
+
+// TestDoctorTellsEachWindow draws the race for each window, of the first of a
+// cause at once and of the others where the reader opens it, up to what a page
+// has room for.
+func TestDoctorTellsEachWindow(t *testing.T) {
+	end := time.Date(2023, 2, 13, 23, 59, 31, 0, time.UTC)
+	r := &doctor.Report{}
+	for cause := range 4 {
+		for n := range 400 {
+			to := end.Add(time.Duration(n) * time.Hour)
+			by := fmt.Sprintf("192.0.2.%d", cause)
+			r.Findings = append(r.Findings, doctor.Finding{Gateway: "192.0.2.64", Window: fmt.Sprintf("window-%d-%d", cause, n), From: to.Add(-3 * time.Minute), To: to, Cause: doctor.TakenByOther, By: by,
+				Confidence: doctor.High, Verdict: "it took it", Lost: fmt.Sprintf("%d s too early", n),
+				Race: []doctor.Step{{Time: to, Actor: "192.0.2.64", Did: "closed"}, {Time: to.Add(3 * time.Second), After: 3, Actor: by, Did: "removed"}}})
+		}
+	}
+	got := written(t, r)
+	alone(t, got)
+	if n := strings.Count(got, "<svg"); n != 4+1000 {
+		t.Errorf("%d drawings", n)
+	}
+	if !strings.Contains(got, `<details class="box other"><summary><span class="mono">window-2-202</span> of 192.0.2.64</summary>`+"\n<p>202 s too early</p>") {
+		t.Error("a window of the third cause is not told")
+	}
+	if strings.Count(got, "and 197 more") != 1 || strings.Count(got, "and 399 more") != 1 {
+		t.Error("it is not said that windows are left out")
 	}
 }

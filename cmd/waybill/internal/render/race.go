@@ -1,8 +1,8 @@
 package render
 
 import (
-	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"waybill/internal/doctor"
@@ -14,32 +14,41 @@ import (
 func firstStep(f *doctor.Finding, did string) string {
 	for _, s := range f.Race {
 		if s.Did == did && (f.By == "" || s.Actor == f.By) && s.After >= 0 && s.After < 3600 {
-			return Since(s.After)
+			return s.Since()
 		}
 	}
 	return ""
 }
 
-// Since writes seconds since something happened: "+4 s", "−2 s", "+3 min 05 s".
-func Since(seconds int64) string {
-	sign := "+"
-	if seconds < 0 {
-		sign, seconds = "−", -seconds
+// story tells who did what around a window, and the lines that say so.
+func (p *doctorSheet) story(f *doctor.Finding, gateway bool) {
+	raced := len(f.Race) > 1
+	if !raced && len(f.Evidence) == 0 {
+		return
 	}
-	if seconds < 120 {
-		return fmt.Sprintf("%s%d s", sign, seconds)
+	name, more := safetext.Of(f.Window).String(), ""
+	if gateway {
+		more = " · " + safetext.Of(f.Gateway).String()
 	}
-	return sign + Length(time.Duration(seconds)*time.Second)
+	if raced {
+		more += " · 0 is when it closed"
+	}
+	if p.out.Width > 0 && safetext.Width("  "+name+more) > p.out.Width {
+		name, more = strings.Join(Wrap(f.Window, p.room(2), "  "), "\n  "), strings.Join(Wrap(strings.TrimPrefix(more, " · "), p.room(2), ""), "\n  ")
+		if more != "" {
+			more = "\n  " + more
+		}
+	}
+	p.print("\n  " + p.out.Style.Bold(name) + p.out.Style.Faint(more) + "\n")
+	if raced {
+		p.race(f)
+	}
+	p.evidence(f)
 }
 
 // race draws who did what: a lane for each actor and a column for each moment,
 // or, where that is too wide, a line for each step.
 func (p *doctorSheet) race(f *doctor.Finding) {
-	name, from := safetext.Of(f.Window).String(), " · 0 is when it closed"
-	if p.out.Width > 0 && safetext.Width("  "+name+from) > p.out.Width {
-		from = ""
-	}
-	p.print("\n  " + p.out.Style.Bold(name) + p.out.Style.Faint(from) + "\n")
 	t := p.lanes(f)
 	if p.tight(t) {
 		t = p.steps(f)
@@ -56,7 +65,7 @@ func (p *doctorSheet) lanes(f *doctor.Finding) *Table {
 			continue
 		}
 		moments = append(moments, s.After)
-		t.Columns = append(t.Columns, Column{Head: after(s.After)})
+		t.Columns = append(t.Columns, Column{Head: s.Since()})
 		clocks = append(clocks, faint(p.at(s.Time)))
 	}
 	t.Rows = append(t.Rows, clocks)
@@ -86,19 +95,12 @@ func (p *doctorSheet) lanes(f *doctor.Finding) *Table {
 func (p *doctorSheet) steps(f *doctor.Finding) *Table {
 	t := &Table{Columns: []Column{{Right: true}, {Right: true}, {}, {}, {}}}
 	for _, s := range f.Race {
-		t.Rows = append(t.Rows, []Cell{faint(p.at(s.Time)), cell(after(s.After)), cell(s.Actor), faint(role(s)), cell(s.Did)})
+		t.Rows = append(t.Rows, []Cell{faint(p.at(s.Time)), cell(s.Since()), cell(s.Actor), faint(role(s)), cell(s.Did)})
 	}
 	return t
 }
 
 func (p *doctorSheet) at(t time.Time) string { return t.In(p.clock.Zone).Format(time.TimeOnly) }
-
-func after(seconds int64) string {
-	if seconds == 0 {
-		return "0"
-	}
-	return Since(seconds)
-}
 
 // role is what an actor is to the race.
 func role(s doctor.Step) string {
