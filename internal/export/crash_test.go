@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -276,23 +277,67 @@ func TestPowerFailure(t *testing.T) {
 	}
 }
 
-// TestFailures lets every call fail once, and cuts the power in the end: what
-// was answered holds, and the failure was told.
+// TestFailures lets every call fail once and cuts the power a little later, or
+// in the end: what was answered holds.
 func TestFailures(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
 	for _, fault := range []error{syscall.EIO, syscall.ENOSPC, crashfs.ErrShort} {
 		for n := 1; ; n++ {
-			disk := crashfs.New()
-			disk.FailAt(n, fault)
-			s := newScene(disk)
-			s.play()
-			for i, left := range disks(disk, uint64(n), 2) {
-				if err := s.verify(left); err != nil {
-					t.Fatalf("%v at call %d, disk %d: %v (told: %v)", fault, n, i, err, s.errs)
-				}
+			stops := []int{0, n + 2 + rng.IntN(4), n + 2 + rng.IntN(30)}
+			if testing.Short() {
+				stops = stops[1:2]
 			}
-			if disk.Ops() < n {
+			last := false
+			for _, stop := range stops {
+				disk := crashfs.New()
+				disk.FailAt(n, fault)
+				disk.StopAt(stop)
+				s := newScene(disk)
+				s.play()
+				for i, left := range disks(disk, uint64(n), 1) {
+					if err := s.verify(left); err != nil {
+						t.Fatalf("%v at call %d, power gone at %d, disk %d: %v (told: %v)", fault, n, stop, i, err, s.errs)
+					}
+				}
+				last = disk.Ops() < n
+			}
+			if last {
 				break
 			}
 		}
+	}
+}
+
+// TestUnsyncedIsNotActedUpon: the keeper reads an acknowledgement that the front
+// has not synced yet, and removes the file. After a power failure both are true.
+func TestUnsyncedIsNotActedUpon(t *testing.T) {
+	var r *rig
+	var left *crashfs.FS
+	armed := false
+	r = newRig(t, func(o *Options) { o.Hold = 0 })
+	r.add("a", Required, "mgr-a")
+	name := r.seal(0)
+	o := r.o
+	o.FS = hookFS{r.disk, func(op, _ string) {
+		if armed && op == "sync" {
+			armed = false
+			r.keep()
+			left = r.disk.CrashClean(false)
+		}
+	}}
+	front, err := OpenFront(o)
+	r.check(err)
+	defer front.Close()
+	v, err := front.Enter(key("a"), addrA, "")
+	r.check(err)
+	r.check(fetch(v, name, (*Handout).Received))
+	armed = true
+	r.check(v.Acknowledge(name))
+	if r.exists(name) {
+		t.Fatal("the keeper did not come in between")
+	}
+	r.o.FS = left
+	if got := r.evidence(); !strings.Contains(got, "acknowledged 0 mgr-a\nremoved 0") {
+		t.Errorf("removed, and who acknowledged is lost:\n%s", got)
 	}
 }

@@ -46,8 +46,9 @@ func (o *Options) evidence(from, to time.Time) iter.Seq2[Event, error] {
 			}
 		}
 		for have[0] || have[1] {
+			// At one time a file is sealed before anybody sees it, and goes after.
 			i := 0
-			if !have[0] || have[1] && head[1].Time.Before(head[0].Time) {
+			if c := head[1].Time.Compare(head[0].Time); !have[0] || have[1] && (c < 0 || c == 0 && head[0].Kind != Sealed) {
 				i = 1
 			}
 			e := head[i]

@@ -380,10 +380,14 @@ func TestQuota(t *testing.T) {
 	_, err := b.Open(fileName(0))
 	wantGone(t, err, "quota")
 	r.check(a.Acknowledge(fileName(0)))
+	r.check(fetch(b, fileName(2), (*Handout).Received))
+	r.seal(5)
+	r.keep()
+	r.check(b.Acknowledge(fileName(2))) // it has it, even so
 	if !strings.Contains(r.evidence(), "removed 1") || !strings.Contains(r.evidence(), "expired 0") || !strings.Contains(r.log.String(), "missed=[mgr-b]") {
 		t.Errorf("%s\n%s", r.evidence(), r.log.String())
 	}
-	if s := r.keeper.Status(); s.Files != 3 || s.Bytes != 3*size || s.Expired != 1 || s.Collectors[1].Waiting != 3 {
+	if s := r.keeper.Status(); s.Files != 3 || s.Bytes != 3*size || s.Expired != 2 || s.Collectors[1].Waiting != 3 {
 		t.Errorf("%+v", s)
 	}
 }

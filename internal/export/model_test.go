@@ -27,6 +27,7 @@ type client struct {
 	acked   map[string]bool      // answered
 	maybe   map[string]time.Time // acknowledgements that were asked for, and when last
 	seen    time.Time            // last that it did
+	before  time.Time            // the same, at the beginning of the step
 }
 
 // model plays any number of collectors, a gateway's two processes, a clock and
@@ -150,7 +151,7 @@ func (m *model) mayGo(process, file string) {
 				last = at
 			}
 		case c.removed || c.role != Required:
-		case m.now.Sub(c.seen) <= m.o.withDefaults().StaleAfter-seenEvery:
+		case m.now.Sub(c.before) <= m.o.withDefaults().StaleAfter-seenEvery:
 			m.t.Fatalf("%s goes, and %s has not acknowledged it", file, c.from)
 		}
 	}
@@ -358,6 +359,9 @@ func (m *model) actions() map[string]func(*rapid.T) {
 	amid := func() { m.steps = max(0, rapid.IntRange(-10, 40).Draw(m.t, "amid")) }
 	step := func(fn func()) func(*rapid.T) {
 		return func(t *rapid.T) {
+			for _, c := range m.clients {
+				c.before = c.seen
+			}
 			fn()
 			m.steps = 0
 		}
@@ -443,6 +447,9 @@ func (m *model) finish() {
 	}
 	m.now = m.now.Add(m.o.Hold + time.Hour) // and the clock that was set back
 	m.now = m.now.Add(48 * time.Hour)
+	for _, c := range m.clients {
+		c.before = c.seen
+	}
 	m.check(m.keeper.Keep())
 	for _, file := range m.files {
 		if !m.gone[file] {
