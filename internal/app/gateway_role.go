@@ -126,7 +126,8 @@ func (r *Role) origin(s *config.Source) (*qlogd.Source, error) {
 		r.gateway.hosts = append(r.gateway.hosts, h)
 		return &qlogd.Source{Origin: h.own, Location: zone}, nil
 	}
-	return r.journalOrigin(s.Journal)
+	// Its lines are written in UTC.
+	return &qlogd.Source{Origin: newJournalOrigin(s.Journal, r.o.Now, r.o.Log), Location: time.UTC}, nil
 }
 
 // pump reads standard input to its end, and then waits: a source that has ended

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"waybill/internal/config"
 	"waybill/internal/export"
 	"waybill/internal/health"
 	"waybill/internal/oplog"
@@ -256,7 +255,3 @@ func reasons(counts map[string]uint64) string {
 	}
 	return strings.Join(parts, ", ")
 }
-
-var errNoJournal = fmt.Errorf("a journal is no source yet")
-
-func (r *Role) journalOrigin(j *config.Journal) (*qlogd.Source, error) { return nil, errNoJournal }
