@@ -31,6 +31,7 @@ type publisher struct {
 	file   string // "manager.json"
 	report func() health.Report
 	now    func() time.Time
+	also   func() error // publishes what else there is; nil is nothing
 	last   atomic.Int64 // when it last published, in seconds
 }
 
@@ -64,6 +65,11 @@ func (p *publisher) publish(stopped bool) error {
 	err := safefs.Replace(p.fs, statusDir, p.file, func(w io.Writer) error { return json.NewEncoder(w).Encode(&r) })
 	if err != nil {
 		return fmt.Errorf("publish the status: %w", err)
+	}
+	if p.also != nil {
+		if err := p.also(); err != nil {
+			return err
+		}
 	}
 	p.last.Store(time.Now().Unix())
 	return nil

@@ -159,6 +159,12 @@ func NewServerAt(ctx context.Context, addr string, handler http.Handler, log *sl
 	return newServer(ctx, host, n, handler, log)
 }
 
+// publishGateways says what is known of each gateway, for waybill gateways.
+func (r *Role) publishGateways() error {
+	st := r.manager.smad.Status()
+	return PublishManager(r.root, ManagerStatus{Time: r.o.Now(), Smad: &st})
+}
+
 func (r *Role) managerReport() health.Report {
 	rep := health.Report{Process: "manager", Version: r.o.Software, PID: os.Getpid(), Started: r.started, Pages: r.manager.server.URL("/")}
 	rep.Steps = append(rep.Steps, smadSteps(r.manager.smad.Status(), r.o.Now())...)

@@ -109,16 +109,16 @@ func (r *Role) open(ctx context.Context) error {
 		}
 	}
 	if r.o.Gateway {
-		r.publish("gateway", r.gatewayReport)
+		r.publish("gateway", r.gatewayReport, nil)
 	}
 	if r.o.Manager {
-		r.publish("manager", r.managerReport)
+		r.publish("manager", r.managerReport, r.publishGateways)
 	}
 	return nil
 }
 
-func (r *Role) publish(process string, report func() health.Report) {
-	r.said = &publisher{fs: r.root, file: process + ".json", report: report, now: r.o.Now}
+func (r *Role) publish(process string, report func() health.Report, also func() error) {
+	r.said = &publisher{fs: r.root, file: process + ".json", report: report, also: also, now: r.o.Now}
 	r.group.Add(process+" status", 0, r.said)
 }
 
