@@ -2,6 +2,7 @@ package qlogd
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -97,16 +98,20 @@ func (in *input) takenNow() []taken {
 // record brings sources and notes of the open window to where the inputs stand.
 // Times of watching count up to until.
 func (r *run) record(until track.Stamp) error {
+	set := func(pc *piece) {
+		if pc.changed {
+			r.enter(pc)
+			r.w.SetSource(uint32(pc.number), pc.part)
+			pc.changed = false
+		}
+	}
 	for _, in := range r.inputs {
+		for _, pc := range in.pieces {
+			set(pc)
+		}
 		for _, lr := range in.logs {
 			r.recordLog(in, lr, until)
-		}
-		for _, pc := range in.pieces {
-			if pc.changed {
-				r.enter(pc)
-				r.w.SetSource(uint32(pc.number), pc.part)
-				pc.changed = false
-			}
+			set(lr.cur)
 		}
 		if in.newSaved {
 			if err := r.note(noteSaved+in.src.Name(), place{Saved: in.at.Saved, States: in.at.States}); err != nil {
@@ -160,7 +165,7 @@ func (r *run) recordLog(in *input, lr *logReader, until track.Stamp) {
 func (r *run) note(key string, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
-		return r.fail("note "+key, err)
+		return fmt.Errorf("note %s: %w", key, err)
 	}
 	r.w.SetNote(key, b)
 	return nil
@@ -186,7 +191,7 @@ func (r *run) flushIfDue() error {
 		return err
 	}
 	for _, in := range r.inputs {
-		if in.fresh >= snapshotLines || in.fresh > 0 && time.Duration(int64(r.mono())-in.snapped) >= snapshotEvery {
+		if in.fresh >= snapshotLines || r.heldSize >= heldBytes && in.src.Volatile() || in.fresh > 0 && time.Duration(int64(r.mono())-in.snapped) >= snapshotEvery {
 			r.snapshot(in)
 		}
 	}
@@ -204,11 +209,22 @@ func (r *run) flushIfDue() error {
 // being taken from within.
 func (r *run) durable(within *input) {
 	r.flushed, r.pending, r.volatile, r.heldSize = r.mono(), 0, false, 0
-	if within != nil && within.src.Volatile() {
-		r.held = r.held[len(r.held)-1:]
-		return
+	for _, in := range r.inputs {
+		name := in.src.Name()
+		lines := r.held[name]
+		if len(lines) == 0 {
+			continue
+		}
+		keep := in.fresh // lines that the noted state does not know
+		if in == within {
+			keep++
+		}
+		lines = slices.Clone(lines[max(0, len(lines)-keep):])
+		r.held[name] = lines
+		for i := range lines {
+			r.heldSize += len(lines[i].line.Text)
+		}
 	}
-	r.held = nil
 }
 
 // seal ends the window at to. within is the input of which a line is being taken:
@@ -226,7 +242,7 @@ func (r *run) seal(to track.Stamp, within *input) error {
 		return err
 	}
 	r.w.SetInterval(track.Interval{From: r.cut.from, To: to})
-	if err := r.publish(r.w, within); err != nil {
+	if err := r.publish(r.w, r.o.Compress, within); err != nil {
 		return err
 	}
 	r.w, r.recovered = nil, nil
@@ -268,13 +284,13 @@ func (lr *logReader) forget(to track.Stamp) {
 }
 
 // publish finishes a window, notes what comes behind it, and gives it its name.
-func (r *run) publish(w *window.Writer, within *input) error {
+func (r *run) publish(w *window.Writer, compress bool, within *input) error {
 	digest, err := w.Finish()
 	if err != nil {
 		return err
 	}
 	h := w.Header()
-	r.st.Last = &last{Epoch: h.Epoch, Sequence: h.Sequence, Interval: h.Interval}
+	r.st.Last = &last{Epoch: h.Epoch, Sequence: h.Sequence, Interval: h.Interval, Digest: digest[:]}
 	r.st.Next.Sequence, r.st.Next.Previous = h.Sequence+1, digest[:]
 	r.cut.sealed(h.Interval.To)
 	r.keep()
@@ -283,12 +299,12 @@ func (r *run) publish(w *window.Writer, within *input) error {
 	}
 	// From now on the lines are safe, whether or not the name comes.
 	r.durable(within)
-	return r.name(w)
+	return r.name(w, compress)
 }
 
 // name gives a finished window its name.
-func (r *run) name(w *window.Writer) error {
-	sealed, err := w.Seal(r.o.Compress)
+func (r *run) name(w *window.Writer, compress bool) error {
+	sealed, err := w.Seal(compress)
 	if err != nil {
 		return err
 	}
@@ -299,7 +315,7 @@ func (r *run) name(w *window.Writer) error {
 	r.log.Debug("Sealed a window", "window", sealed.Name.String(), "events", sealed.Events)
 	if r.o.Sealed != nil {
 		if err := r.o.Sealed(sealed); err != nil {
-			return r.fail("hand over "+sealed.Name.String(), err)
+			return fmt.Errorf("hand over %s: %w", sealed.Name, err)
 		}
 	}
 	return nil
@@ -307,7 +323,7 @@ func (r *run) name(w *window.Writer) error {
 
 // keep brings the state to where the run is.
 func (r *run) keep() {
-	r.st.Next.From, r.st.Names, r.st.Dir = r.cut.from, r.cut.names, r.o.Dir
+	r.st.Next.From, r.st.Names, r.st.Dir, r.st.Compress = r.cut.from, r.cut.names, r.o.Dir, r.o.Compress
 	for _, in := range r.inputs {
 		in.at.Taken = in.takenNow()
 		if in.src.Volatile() {

@@ -87,7 +87,7 @@ func (c *cutter) tick(wall track.Stamp, mono time.Duration) (before track.Stamp,
 }
 
 // stop returns where the window ends that has to end now, the clock standing at
-// now: as soon as it can.
+// now: as soon as it can, and no later than it would end anyway.
 func (c *cutter) stop(now track.Stamp) track.Stamp {
-	return c.free(max(ceil(now), c.from+second))
+	return min(c.free(max(ceil(now), c.from+second)), c.end)
 }

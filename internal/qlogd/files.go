@@ -165,7 +165,7 @@ func (t *file) poll(take func(*Piece, Line) error) error {
 			delete(t.pieces, g)
 		}
 	}
-	if t.err = err; err == nil && t.tail.Current() == nil {
+	if t.err = err; t.tail.Current() == nil {
 		if _, err := os.Stat(t.path); err != nil {
 			t.err = source.Unreadable(t.path, err)
 		}

@@ -46,10 +46,11 @@ type Options struct {
 
 // Service is the qlogd of one gateway. It implements supervise.Service.
 type Service struct {
-	o     Options
-	start time.Time // for monotonic time
-	held  []held    // of volatile origins: taken and not yet durable
-	ran   bool
+	o    Options
+	mono func() time.Duration // monotonic time
+	// held are the lines of volatile origins, by name, that are not durable or that
+	// the noted state of their parser does not know yet.
+	held map[string][]held
 
 	mu     sync.Mutex
 	status Status
@@ -57,7 +58,6 @@ type Service struct {
 
 // held is a line that cannot be read again.
 type held struct {
-	in    int // which of the sources
 	piece *Piece
 	line  Line
 }
@@ -89,7 +89,8 @@ func New(o Options) (*Service, error) {
 		}
 		names[s.Name()] = true
 	}
-	return &Service{o: o, start: time.Now(), status: Status{Gateway: o.Gateway}}, nil
+	start := time.Now()
+	return &Service{o: o, held: make(map[string][]held), mono: func() time.Duration { return time.Since(start) }, status: Status{Gateway: o.Gateway}}, nil
 }
 
 // Run reads and seals until ctx ends, then seals what is there and returns nil.

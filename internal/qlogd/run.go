@@ -3,7 +3,6 @@ package qlogd
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -58,13 +57,11 @@ type run struct {
 	settled   bool          // what was known of the last lines is of no more use
 	spooled   time.Duration
 	clocked   time.Duration
+	first     bool            // there was no state
 	recovered []window.Source // of w, when Recover made it
 
 	lines, appended, leftOut int64 // since the last report
 }
-
-// mono is monotonic time.
-func (r *run) mono() time.Duration { return time.Since(r.Service.start) }
 
 func (r *run) now() track.Stamp { return track.StampOf(r.o.Now()) }
 
@@ -254,8 +251,4 @@ func (r *run) setClocks() {
 			}
 		}
 	}
-}
-
-func (r *run) fail(doing string, err error) error {
-	return fmt.Errorf("%s: %w", doing, err)
 }

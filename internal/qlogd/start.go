@@ -1,6 +1,7 @@
 package qlogd
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,7 +16,7 @@ import (
 // begin goes on where the last Run stopped.
 func (r *run) begin() error {
 	lines := r.held // their windows are not those that start may find
-	r.held = nil
+	r.held = make(map[string][]held)
 	if err := r.start(); err != nil {
 		r.held = lines
 		return err
@@ -27,17 +28,17 @@ func (r *run) begin() error {
 func (r *run) start() error {
 	for _, dir := range []string{r.o.Dir, r.o.State} {
 		if err := r.o.FS.MkdirAll(dir); err != nil {
-			return r.fail("make the directories", err)
+			return fmt.Errorf("make the directories: %w", err)
 		}
 		if err := safefs.RemoveTemps(r.o.FS, dir); err != nil {
-			return r.fail("clean the directories", err)
+			return fmt.Errorf("clean the directories: %w", err)
 		}
 	}
 	st, err := readState(r.o.FS, r.o.State)
 	if err != nil {
 		return err
 	}
-	if st == nil || st.Serial != r.o.Serial {
+	if r.first = st == nil || st.Serial != r.o.Serial; r.first {
 		st = r.firstState()
 	}
 	r.st = st
@@ -102,7 +103,8 @@ const (
 )
 
 // move brings a window that was left open in another directory here: the gateway
-// was switched between local and centralized mode.
+// was switched between local and centralized mode. One that was finished there
+// gets its name there.
 func (r *run) move() error {
 	if r.st.Dir == r.o.Dir || r.st.Dir == "" {
 		return nil
@@ -115,13 +117,29 @@ func (r *run) move() error {
 		return err
 	}
 	for _, name := range names {
+		w, err := window.Recover(r.o.FS, r.st.Dir, name)
+		if errors.Is(err, window.ErrNothing) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if w.Sealed() {
+			if err := r.takeUp(w, r.st.Compress); err != nil {
+				return errors.Join(err, w.Close())
+			}
+			continue
+		}
+		if err := w.Close(); err != nil {
+			return err
+		}
 		if err := r.o.FS.Rename(filepath.Join(r.st.Dir, name), filepath.Join(r.o.Dir, name)); err != nil {
-			return r.fail("move the open window", err)
+			return fmt.Errorf("move the open window: %w", err)
 		}
 	}
 	// The new name first: a crash between the two leaves both, which are one.
 	if err := errors.Join(r.o.FS.SyncDir(r.o.Dir), r.o.FS.SyncDir(r.st.Dir)); err != nil {
-		return r.fail("move the open window", err)
+		return fmt.Errorf("move the open window: %w", err)
 	}
 	return nil
 }
@@ -176,7 +194,7 @@ func (r *run) recover() error {
 	}
 	slices.SortFunc(found, func(a, b *window.Writer) int { return order(a.Header(), b.Header()) })
 	for i, w := range found {
-		if err := r.takeUp(w); err != nil {
+		if err := r.takeUp(w, r.o.Compress); err != nil {
 			return errors.Join(err, closeAll(found[i:]))
 		}
 	}
@@ -209,17 +227,26 @@ func compare(a, b uint64) int {
 }
 
 // takeUp goes on with a window that was recovered.
-func (r *run) takeUp(w *window.Writer) error {
+func (r *run) takeUp(w *window.Writer, compress bool) error {
 	h, n := w.Header(), &r.st.Next
+	if r.first {
+		// There is no state, but this window has what it would say.
+		n.Epoch, n.Sequence, r.first = h.Epoch, h.Sequence, false
+	}
 	if h.Epoch < n.Epoch || h.Epoch == n.Epoch && h.Sequence < n.Sequence {
-		// The state knows it as finished: only its name may be missing. One that is
-		// not finished is of a time that the state does not know: what it holds is
-		// kept, and its place in its chain.
-		if !w.Sealed() {
-			to := max(h.Interval.From+second, ceil(lastSeen(w)))
-			w.SetInterval(track.Interval{From: h.Interval.From, To: to})
+		// The state knows it as finished.
+		if l := r.st.Last; w.Sealed() && l != nil && l.Epoch == h.Epoch && l.Sequence == h.Sequence {
+			digest, err := w.Finish()
+			if err != nil {
+				return err
+			}
+			if bytes.Equal(digest[:], l.Digest) {
+				return r.name(w, compress)
+			}
 		}
-		return r.name(w)
+		// Before the next one was begun it had its name: this is a copy of its dot-name
+		// that a crash left.
+		return w.Abort()
 	}
 	if err := r.st.adopt(w); err != nil {
 		return err
@@ -230,7 +257,7 @@ func (r *run) takeUp(w *window.Writer) error {
 		return nil
 	}
 	r.cut.begin(h.Interval.From)
-	return r.publish(w, nil)
+	return r.publish(w, compress, nil)
 }
 
 // lastSeen is the latest time that a window tells of.
@@ -249,8 +276,8 @@ func (r *run) lastSeen() track.Stamp { return min(lastSeen(r.w), r.cut.end) }
 
 // openInputs opens the origins where the state says.
 func (r *run) openInputs() error {
-	for i, src := range r.o.Sources {
-		in := &input{n: i, src: src, at: r.st.input(src.Name()), logs: make(map[string]*logReader), pieces: make(map[*Piece]*piece)}
+	for _, src := range r.o.Sources {
+		in := &input{src: src, at: r.st.input(src.Name()), logs: make(map[string]*logReader), pieces: make(map[*Piece]*piece)}
 		in.newLog = func(name string) *logReader { return &logReader{name: name} }
 		in.newSaved, in.newTaken = true, true
 		r.inputs = append(r.inputs, in)
@@ -276,13 +303,20 @@ func (r *run) openInputs() error {
 }
 
 // again takes the lines that a failed Run had taken and not made durable.
-func (r *run) again(lines []held) error {
-	for i, h := range lines {
-		r.turn = 0
-		if err := r.take(r.inputs[h.in], h.piece, h.line); err != nil && !errors.Is(err, errTurn) {
-			r.held = append(r.held, lines[i+1:]...)
-			return err
+func (r *run) again(lines map[string][]held) error {
+	var bad error
+	for _, in := range r.inputs {
+		name := in.src.Name()
+		for _, h := range lines[name] {
+			if bad != nil {
+				r.held[name] = append(r.held[name], h)
+				continue
+			}
+			r.turn = 0
+			if err := r.take(in, h.piece, h.line); err != nil && !errors.Is(err, errTurn) {
+				bad = err
+			}
 		}
 	}
-	return nil
+	return bad
 }

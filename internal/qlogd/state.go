@@ -26,12 +26,14 @@ type state struct {
 	Version int    `json:"version"`
 	Gateway string `json:"gateway"`
 	Serial  string `json:"serial"`
-	Dir     string `json:"dir"` // where windows were sealed
-	Next    next   `json:"next"`
-	Last    *last  `json:"last,omitempty"`
-	Names   names  `json:"names,omitempty"`
-	MID     uint64 `json:"mid"` // given out last
-	ICID    uint64 `json:"icid"`
+	// Dir is where windows were sealed, and Compress how.
+	Dir      string `json:"dir"`
+	Compress bool   `json:"compress,omitempty"`
+	Next     next   `json:"next"`
+	Last     *last  `json:"last,omitempty"`
+	Names    names  `json:"names,omitempty"`
+	MID      uint64 `json:"mid"` // given out last
+	ICID     uint64 `json:"icid"`
 	// Inputs are the origins by name. Those that the configuration does not have
 	// any more keep their place for the day on which it has them again.
 	Inputs map[string]*place `json:"inputs,omitempty"`
@@ -50,6 +52,7 @@ type last struct {
 	Epoch    uint64         `json:"epoch"`
 	Sequence uint64         `json:"sequence"`
 	Interval track.Interval `json:"interval"`
+	Digest   []byte         `json:"digest"`
 }
 
 // place is where an origin goes on. Saved and States belong to one moment; lines

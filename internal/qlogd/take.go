@@ -14,7 +14,6 @@ import (
 
 // input is a source that is being read.
 type input struct {
-	n      int // of the sources
 	src    Source
 	at     *place // where it goes on
 	logs   map[string]*logReader
@@ -99,7 +98,7 @@ const maxIntervals = 1000
 func (r *run) take(in *input, p *Piece, l Line) error {
 	if in.src.Volatile() {
 		l.Text = strings.Clone(l.Text)
-		r.held = append(r.held, held{in.n, p, l})
+		r.held[in.src.Name()] = append(r.held[in.src.Name()], held{p, l})
 		r.heldSize += len(l.Text)
 	}
 	pc, err := r.piece(in, p, &l)
@@ -266,7 +265,7 @@ func (r *run) append(pc *piece, l *Line) error {
 			continue
 		}
 		if err != nil {
-			return r.fail("write the open window", err)
+			return fmt.Errorf("write the open window: %w", err)
 		}
 		r.appended++
 	}

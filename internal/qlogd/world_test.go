@@ -19,7 +19,6 @@ import (
 	"waybill/internal/maillog"
 	"waybill/internal/safefs/crashfs"
 	"waybill/internal/simulate"
-	"waybill/internal/source"
 	"waybill/internal/track"
 	"waybill/internal/window"
 )
@@ -39,9 +38,10 @@ type world struct {
 	log  *os.File
 	n    int // rotations
 
-	lines []string // all that was written
-	now   time.Time
-	skew  time.Duration // of the wall clock
+	lines  []string // all that was written
+	queued []string // all that was pushed
+	now    time.Time
+	skew   time.Duration // of the wall clock
 
 	fs      *crashfs.FS
 	o       Options
@@ -171,6 +171,7 @@ func (w *world) start() bool {
 	var err error
 	w.svc, err = New(o)
 	must(err)
+	w.svc.mono = func() time.Duration { return w.now.Sub(testStart) }
 	w.run = &run{Service: w.svc, log: w.svc.o.Log}
 	return w.check(w.run.begin())
 }
@@ -234,8 +235,17 @@ type sealedWindow struct {
 	events  []track.Event
 }
 
-func (w *world) windows(dir string) []sealedWindow {
+func (w *world) windows(dirs ...string) []sealedWindow {
 	w.t.Helper()
+	var out []sealedWindow
+	for _, dir := range dirs {
+		out = append(out, w.windowsIn(dir)...)
+	}
+	slices.SortFunc(out, func(a, b sealedWindow) int { return order(a.chained.Header, b.chained.Header) })
+	return out
+}
+
+func (w *world) windowsIn(dir string) []sealedWindow {
 	entries, err := w.fs.ReadDir(dir)
 	must(err)
 	var out []sealedWindow
@@ -262,7 +272,6 @@ func (w *world) windows(dir string) []sealedWindow {
 		r.Close()
 		out = append(out, s)
 	}
-	slices.SortFunc(out, func(a, b sealedWindow) int { return order(a.chained.Header, b.chained.Header) })
 	return out
 }
 
@@ -313,15 +322,17 @@ func facts(events []track.Event) map[string]int {
 
 // plain reads all lines in one go.
 func (w *world) plain() []track.Event {
-	p, err := maillog.New(maillog.Options{Gateway: testGW, FileTime: w.now, Location: w.o.location()})
-	must(err)
 	var out []track.Event
-	for i, l := range w.lines {
-		p.Line(l, int64(i+1), 0, func(e *track.Event) {
-			c := *e
-			c.Attrs = slices.Clone(e.Attrs)
-			out = append(out, c)
-		})
+	for _, lines := range [][]string{w.lines, w.queued} {
+		p, err := maillog.New(maillog.Options{Gateway: testGW, FileTime: w.now, Location: w.o.location()})
+		must(err)
+		for i, l := range lines {
+			p.Line(l, int64(i+1), 0, func(e *track.Event) {
+				c := *e
+				c.Attrs = slices.Clone(e.Attrs)
+				out = append(out, c)
+			})
+		}
 	}
 	return out
 }
@@ -334,9 +345,9 @@ func (o Options) location() *time.Location {
 }
 
 // verify checks the windows against the truth.
-func (w *world) verify(dir string) []sealedWindow {
+func (w *world) verify(dirs ...string) []sealedWindow {
 	w.t.Helper()
-	all := w.windows(dir)
+	all := w.windows(dirs...)
 	chain(w.t, all)
 	var events []track.Event
 	for _, s := range all {
@@ -375,4 +386,4 @@ func (w *world) verify(dir string) []sealedWindow {
 	return all
 }
 
-var _ = source.MaxLine
+var postfix = simulate.Gateway{MTA: simulate.Postfix}
