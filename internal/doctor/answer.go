@@ -12,18 +12,24 @@ type Group struct {
 	Cause    Cause
 	By       string
 	Findings []*Finding // in order of gateway and time
+
+	main string // the main manager's address, "" when no line tells it
 }
 
 // Groups gathers findings of equal cause, those that cost the most first.
 func (r *Report) Groups() []Group {
 	var out []Group
+	main := ""
+	if len(r.Managers) > 0 && r.Managers[0].Main {
+		main = r.Managers[0].Address
+	}
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		if n := len(out); n > 0 && out[n-1].Cause == f.Cause && out[n-1].By == f.By {
 			out[n-1].Findings = append(out[n-1].Findings, f)
 			continue
 		}
-		out = append(out, Group{f.Cause, f.By, []*Finding{f}})
+		out = append(out, Group{f.Cause, f.By, []*Finding{f}, main})
 	}
 	return out
 }
@@ -34,6 +40,41 @@ func (g *Group) Length() (d time.Duration) {
 		d += f.To.Sub(f.From)
 	}
 	return d
+}
+
+// span is from the beginning of the first of the group's windows to the end of
+// the last.
+func (g *Group) span() (from, to time.Time) {
+	from, to = g.Findings[0].From, g.Findings[0].To
+	for _, f := range g.Findings {
+		if f.From.Before(from) {
+			from = f.From
+		}
+		if f.To.After(to) {
+			to = f.To
+		}
+	}
+	return from, to
+}
+
+// gateways are those of the group's windows, each once.
+func (g *Group) gateways() []string {
+	var out []string
+	for _, f := range g.Findings { // in order of gateway
+		if n := len(out); n == 0 || out[n-1] != f.Gateway {
+			out = append(out, f.Gateway)
+		}
+	}
+	return out
+}
+
+// Remedy tells what to do about all of the group.
+func (g *Group) Remedy() string {
+	if len(g.Findings) == 1 {
+		return g.Findings[0].Remedy
+	}
+	from, to := g.span()
+	return remedy(g.Cause, g.By, g.main, g.gateways(), from, to)
 }
 
 // Title is the cause in a few words.
@@ -80,29 +121,18 @@ func (r *Report) Answer() string {
 }
 
 func (g *Group) sentence() string {
-	first, last := g.Findings[0].From, g.Findings[0].To
-	gateways := make(map[string]bool)
-	for _, f := range g.Findings {
-		gateways[f.Gateway] = true
-		if f.From.Before(first) {
-			first = f.From
-		}
-		if f.To.After(last) {
-			last = f.To
-		}
-	}
+	first, last := g.span()
 	where := g.Findings[0].Gateway
-	if len(gateways) > 1 {
-		where = fmt.Sprintf("%d gateways", len(gateways))
+	if n := len(g.gateways()); n > 1 {
+		where = fmt.Sprintf("%d gateways", n)
 	}
 	n := fmt.Sprintf("%d windows", len(g.Findings))
 	if len(g.Findings) == 1 {
 		n = "1 window"
 	}
-	span := last.Sub(first).Round(time.Minute)
 	in := ""
-	if span > 0 && len(g.Findings) > 1 {
-		in = " in " + strings.TrimSuffix(span.String(), "0s")
+	if len(g.Findings) > 1 {
+		in = " in " + length(int64(last.Sub(first)/time.Second))
 	}
 	switch g.Cause {
 	case TakenByOther:

@@ -12,6 +12,7 @@
 // are the cause. What no log covers is uncovered: no finding follows from
 // silence.
 //
-// The package reads lines, of several files at once if need be, keeps 20 bytes for each that matters, and computes a
-// [Report]. It opens no files and prints nothing.
+// The package reads lines, of several files at once if need be, keeps 20 bytes
+// for each that matters, and computes a [Report]. It opens no files and prints
+// nothing.
 package doctor

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 )
 
 // finding tells a missing window.
@@ -22,7 +21,8 @@ func (d *Doctor) finding(m *manager, w *lost, j *judgement, g *gatewayLog) Findi
 	if j.cause == TakenByOther {
 		f.Lost = d.whyLost(m, w, j, g)
 	}
-	f.Disproof, f.Remedy = advice(&f, d.names.texts[m.addr])
+	f.Disproof = disproof(&f)
+	f.Remedy = remedy(f.Cause, f.By, d.names.texts[m.addr], []string{f.Gateway}, f.From, f.To)
 	return f
 }
 
@@ -136,58 +136,24 @@ func (d *Doctor) whyLost(m *manager, w *lost, j *judgement, g *gatewayLog) strin
 	}
 	switch {
 	case (last == 0 || end-last > long) && others:
-		return "the main manager was away: it had not looked for " + seconds(long) + nextWords(next, gone)
+		return "the main manager was away: it had not looked for " + length(long) + nextWords(next, gone)
 	case last == 0 || end-last > long:
 		return "no line tells whether the main manager looked" + nextWords(next, gone)
 	case last >= end:
-		return fmt.Sprintf("the main manager saw the file %s after the window closed, and had not copied it when it was removed %s later", seconds(last-end), seconds(gone-last))
+		return fmt.Sprintf("the main manager saw the file %s after the window closed, and had not copied it when it was removed %s later", length(last-end), length(gone-last))
 	case end-last <= 30 || every > 0 && every <= int64(w.win.len)*3/2:
-		return fmt.Sprintf("the main manager looked %s too early", seconds(end-last)) + nextWords(next, gone)
+		return fmt.Sprintf("the main manager looked %s too early", length(end-last)) + nextWords(next, gone)
 	}
 	rate := ""
 	if every > 0 {
-		rate = ", every " + seconds(every)
+		rate = ", every " + length(every)
 	}
-	return fmt.Sprintf("the main manager polls too rarely%s: it had looked %s before the window closed", rate, seconds(end-last)) + nextWords(next, gone)
+	return fmt.Sprintf("the main manager polls too rarely%s: it had looked %s before the window closed", rate, length(end-last)) + nextWords(next, gone)
 }
 
 func nextWords(next, gone int64) string {
 	if next == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", and again %s after the file was gone", seconds(next-gone))
-}
-
-// seconds writes a span of time.
-func seconds(n int64) string {
-	if n < 120 {
-		return fmt.Sprintf("%d s", n)
-	}
-	return (time.Duration(n) * time.Second).String()
-}
-
-// advice tells what would disprove a finding and what to do about it.
-func advice(f *Finding, main string) (disproof, remedy string) {
-	if main == "" {
-		main = "the main manager"
-	}
-	by := cmp.Or(f.By, "the other manager")
-	again := "On the next day's logs `waybill doctor` finds nothing more of this cause."
-	switch f.Cause {
-	case TakenByOther:
-		return "A line in the main manager's trackerd_logs that moves " + f.Window + ", in a file that was not given here; or that " + by + " is the main manager itself, under another address.",
-			"Let one manager collect: on " + by + " remove the gateway " + f.Gateway + " or disable its centralized tracking, or take " + by + " out of service. Check before that nobody searches on " + by + ": it has the data of these windows. " + again
-	case TransferFailed:
-		return "A line in the main manager's trackerd_logs that moves " + f.Window + ", in a file that was not given here.",
-			"Look on " + main + " for the file below its log and incoming_queue directories and for errors at that time in its smad_logs and trackerd_logs: full disk, restart, a file that could not be read. " + again
-	case NeverProduced:
-		return "A line of the gateway's cli_logs that copies or removes " + f.Window + ", or a mail log of the gateway with lines of that time.",
-			"Nothing brings this window back: no file of it was written. Look in the gateway's system logs why it, or its qlogd, was down. " + again
-	}
-	if f.By != "" {
-		return "A line of the gateway's cli_logs in which " + f.By + " lists the directory or copies a file.",
-			"Ask who used " + f.By + " at that time why the file was removed; only a copy that they kept brings it back. " + again
-	}
-	return "Nothing was concluded.",
-		"Give the gateway's cli_logs of " + f.From.Format("2006-01-02 15:04") + " to " + f.To.Add(time.Hour).Format("15:04") + " UTC, too: they tell who listed, copied and removed the file."
+	return fmt.Sprintf(", and again %s after the file was gone", length(next-gone))
 }

@@ -140,7 +140,7 @@ func checkReport(t *testing.T, d *Doctor, r *Report) {
 		} else {
 			seen[key] = true
 		}
-		if g.Title() == "" || g.Length() <= 0 {
+		if g.Title() == "" || g.Remedy() == "" || g.Length() <= 0 {
 			t.Errorf("group %q of %v", g.Title(), g.Length())
 		}
 		for i, f := range g.Findings {

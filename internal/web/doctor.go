@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"slices"
-	"strings"
 	"time"
 
 	"waybill/internal/doctor"
@@ -155,7 +153,7 @@ func groupView(g *doctor.Group, n int, zone *time.Location) doctorGroup {
 	first := g.Findings[0]
 	out := doctorGroup{
 		ID: fmt.Sprintf("cause-%d", n+1), Title: plain(g.Title()), Extent: fmt.Sprintf("%d windows, %s", len(g.Findings), length(g.Length())),
-		Verdict: plain(first.Verdict), Lost: plain(first.Lost), Remedy: plain(first.Remedy), Window: plain(first.Window),
+		Verdict: plain(first.Verdict), Lost: plain(first.Lost), Remedy: plain(g.Remedy()), Window: plain(first.Window),
 	}
 	if len(g.Findings) == 1 {
 		out.Extent = "1 window, " + length(g.Length())
@@ -163,16 +161,12 @@ func groupView(g *doctor.Group, n int, zone *time.Location) doctorGroup {
 	if g.Cause != doctor.UnknownCause { // of which nothing was concluded
 		out.Disproof = plain(first.Disproof)
 	}
-	var others []string
 	for i, f := range g.Findings {
 		if f.Verdict != first.Verdict {
 			out.Verdict, out.Differ = "", true
 		}
 		if f.Lost != first.Lost {
 			out.Lost, out.Differ = "", true
-		}
-		if f.Gateway != first.Gateway && !slices.Contains(others, plain(f.Gateway)) {
-			others = append(others, plain(f.Gateway))
 		}
 		if i >= maxShown {
 			continue
@@ -184,9 +178,6 @@ func groupView(g *doctor.Group, n int, zone *time.Location) doctorGroup {
 		out.Findings = append(out.Findings, doctorFinding{plain(f.Gateway), plain(f.Window), day(f.From, zone), dayAfter(f.From, f.To, zone), string(f.Confidence), plain(why)})
 	}
 	out.More = len(g.Findings) - len(out.Findings)
-	if len(others) > 0 {
-		out.Remedy += " The same for " + strings.Join(others, ", ") + "."
-	}
 	if len(first.Race) > 1 {
 		out.Race = raceOf(first, zone)
 	}

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -59,7 +58,7 @@ func raceOf(f *doctor.Finding, zone *time.Location) *raceView {
 	v := &raceView{}
 	for _, s := range f.Race {
 		_, role := partOf(s)
-		v.Steps = append(v.Steps, raceStep{s.Time.In(zone).Format(time.TimeOnly), since(s.After), plain(s.Actor), role, didWords(s)})
+		v.Steps = append(v.Steps, raceStep{s.Time.In(zone).Format(time.TimeOnly), s.Since(), plain(s.Actor), role, didWords(s)})
 	}
 	runner := func(s doctor.Step) bool { return s.Main || s.Did == "closed" || s.Actor == f.By }
 	var moments []int64
@@ -159,19 +158,4 @@ func partOf(s doctor.Step) (tone, role string) {
 		return "gate", "gateway"
 	}
 	return "rival", "another collector"
-}
-
-// since writes the seconds since a window closed.
-func since(n int64) string {
-	sign := "+"
-	switch {
-	case n == 0:
-		return "0"
-	case n < 0:
-		sign, n = "−", -n
-	}
-	if n < 120 {
-		return fmt.Sprintf("%s%d s", sign, n)
-	}
-	return sign + length(time.Duration(n)*time.Second)
 }

@@ -137,7 +137,7 @@ func (p *doctorSheet) group(g *doctor.Group) {
 	if why != verdict {
 		p.clause("Lost because", why)
 	}
-	p.clause("What to do", first.Remedy+p.others(g))
+	p.clause("What to do", g.Remedy())
 	if g.Cause != doctor.UnknownCause { // of which nothing was concluded
 		p.clause("Disproof", first.Disproof)
 	}
@@ -176,24 +176,6 @@ func (t *Table) indent() {
 	for i, row := range t.Rows {
 		t.Rows[i] = slices.Insert(slices.Clone(row), 0, Cell{})
 	}
-}
-
-// others names the gateways that a remedy is for besides the first.
-func (p *doctorSheet) others(g *doctor.Group) string {
-	var names []string
-	for _, f := range g.Findings {
-		if f.Gateway != g.Findings[0].Gateway && !slices.Contains(names, f.Gateway) {
-			names = append(names, f.Gateway)
-		}
-	}
-	const most = 6
-	switch n := len(names) - most; {
-	case len(names) == 0:
-		return ""
-	case n > 0:
-		return fmt.Sprintf(" The same for %s and %d more.", strings.Join(names[:most], ", "), n)
-	}
-	return " The same for " + strings.Join(names, ", ") + "."
 }
 
 // windows lists the windows of a cause, with what is not the same of all. What

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -14,22 +13,10 @@ import (
 func firstStep(f *doctor.Finding, did string) string {
 	for _, s := range f.Race {
 		if s.Did == did && (f.By == "" || s.Actor == f.By) && s.After >= 0 && s.After < 3600 {
-			return Since(s.After)
+			return s.Since()
 		}
 	}
 	return ""
-}
-
-// Since writes seconds since something happened: "+4 s", "−2 s", "+3 min 05 s".
-func Since(seconds int64) string {
-	sign := "+"
-	if seconds < 0 {
-		sign, seconds = "−", -seconds
-	}
-	if seconds < 120 {
-		return fmt.Sprintf("%s%d s", sign, seconds)
-	}
-	return sign + Length(time.Duration(seconds)*time.Second)
 }
 
 // race draws who did what: a lane for each actor and a column for each moment,
@@ -56,7 +43,7 @@ func (p *doctorSheet) lanes(f *doctor.Finding) *Table {
 			continue
 		}
 		moments = append(moments, s.After)
-		t.Columns = append(t.Columns, Column{Head: after(s.After)})
+		t.Columns = append(t.Columns, Column{Head: s.Since()})
 		clocks = append(clocks, faint(p.at(s.Time)))
 	}
 	t.Rows = append(t.Rows, clocks)
@@ -86,19 +73,12 @@ func (p *doctorSheet) lanes(f *doctor.Finding) *Table {
 func (p *doctorSheet) steps(f *doctor.Finding) *Table {
 	t := &Table{Columns: []Column{{Right: true}, {Right: true}, {}, {}, {}}}
 	for _, s := range f.Race {
-		t.Rows = append(t.Rows, []Cell{faint(p.at(s.Time)), cell(after(s.After)), cell(s.Actor), faint(role(s)), cell(s.Did)})
+		t.Rows = append(t.Rows, []Cell{faint(p.at(s.Time)), cell(s.Since()), cell(s.Actor), faint(role(s)), cell(s.Did)})
 	}
 	return t
 }
 
 func (p *doctorSheet) at(t time.Time) string { return t.In(p.clock.Zone).Format(time.TimeOnly) }
-
-func after(seconds int64) string {
-	if seconds == 0 {
-		return "0"
-	}
-	return Since(seconds)
-}
 
 // role is what an actor is to the race.
 func role(s doctor.Step) string {
