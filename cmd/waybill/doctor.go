@@ -46,14 +46,16 @@ says it. Times are printed in UTC unless --tz names a zone.
 
 For each missing window: who listed, copied and removed its file, when, and why
 the main manager came off second; the lines that say so; what would disprove it;
-and what to do. Times that no log covers are named, and nothing is concluded
-from them.
+and what to do. Second by second this is told of the first window of each cause,
+with --verbose of each that is shown. Times that no log covers are named, and
+nothing is concluded from them.
 
 The exit code is 0 when nothing is missing, 6 when something is, 3 when nothing
 was found but not everything is covered. A file that cannot be read makes it 6,
 too.`,
 		Example: `  waybill doctor trackerd_logs/ cli_logs/
   waybill doctor --html report.html trackerd.@*.s cli.@*.s.gz
+  waybill doctor --verbose --limit 0 logs/
   ssh admin@gw 'grep smaduser cli_logs' | waybill doctor trackerd_logs/ -
   waybill doctor -o json logs/ | jq '.findings[] | [.gateway, .window, .cause, .by]'`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -98,7 +100,7 @@ func (p *program) doctor(ctx context.Context, f doctorFlags, paths []string) err
 	for _, b := range bad {
 		printFailure(p.err, explain(b))
 	}
-	if err := p.printDoctor(v, r, f.limit); err != nil {
+	if err := p.printDoctor(v, r, render.Shown{Limit: f.limit, Races: p.verbose > 0}); err != nil {
 		return writeError(err)
 	}
 	if f.html != "" {
@@ -119,7 +121,7 @@ func (p *program) doctor(ctx context.Context, f doctorFlags, paths []string) err
 	return nil
 }
 
-func (p *program) printDoctor(v *view, r *doctor.Report, limit int) error {
+func (p *program) printDoctor(v *view, r *doctor.Report, shown render.Shown) error {
 	w := bufio.NewWriter(p.out.Writer)
 	out := *p.out
 	out.Writer = w
@@ -130,7 +132,7 @@ func (p *program) printDoctor(v *view, r *doctor.Report, limit int) error {
 		case "yaml":
 			return render.IndentedYAML(w, r)
 		}
-		return render.Doctor(&out, r, v.clock, limit)
+		return render.Doctor(&out, r, v.clock, shown)
 	}()
 	return errors.Join(err, w.Flush())
 }

@@ -32,6 +32,10 @@ func (s Step) Since() string {
 	return "+" + length(s.After)
 }
 
+// Why is what is particular about a finding: why its race was lost, or else what
+// its cause follows from.
+func (f *Finding) Why() string { return cmp.Or(f.Lost, f.Verdict) }
+
 // disproof tells what would show that a finding is wrong.
 func disproof(f *Finding) string {
 	ingested := "A line in the main manager's trackerd_logs that moves " + f.Window + ", in a file that was not given here"

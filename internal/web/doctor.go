@@ -18,8 +18,12 @@ import (
 var doctorText string
 
 // maxShown bounds the windows of one cause that are told on the page, and the
-// rows of its other tables.
-const maxShown = 500
+// rows of its other tables; maxStories the windows of all causes whose race and
+// evidence are.
+const (
+	maxShown   = 500
+	maxStories = 1000
+)
 
 type doctorPage struct {
 	Answer, Tone, Symbol string
@@ -42,9 +46,17 @@ type doctorGroup struct {
 	Findings          []doctorFinding
 	Differ            bool // in why, each says it
 	More              int
-	Window            string // whose race and evidence follow
-	Race              *raceView
-	Evidence          []quotedFile
+	First             doctorStory
+	Others            []doctorStory // those of the other windows, which have one
+	Untold            int           // windows that the page has no room to tell
+}
+
+// doctorStory is who did what around a window, and the lines that say so.
+type doctorStory struct {
+	Gateway, Window string
+	Why             string    // "" where it is that of all
+	Race            *raceView // nil where nobody did anything
+	Evidence        []quotedFile
 }
 
 type doctorFinding struct{ Gateway, Window, From, To, Sure, Why string }
@@ -80,8 +92,11 @@ func viewOfDoctor(r *doctor.Report, zone *time.Location) doctorPage {
 	case len(r.Uncovered) > 0 || len(r.Managers) == 0:
 		v.Tone, v.Symbol = "warn", "▲"
 	}
+	room := maxStories
 	for i, g := range r.Groups() {
-		v.Groups = append(v.Groups, groupView(&g, i, zone))
+		group := groupView(&g, i, zone)
+		group.tell(&g, &room, zone)
+		v.Groups = append(v.Groups, group)
 	}
 	v.Uncovered = tableOf(r.Uncovered, func(u doctor.Uncovered) []string {
 		return []string{u.Gateway, day(u.From, zone), dayAfter(u.From, u.To, zone), length(u.To.Sub(u.From)), u.Reason}
@@ -153,7 +168,7 @@ func groupView(g *doctor.Group, n int, zone *time.Location) doctorGroup {
 	first := g.Findings[0]
 	out := doctorGroup{
 		ID: fmt.Sprintf("cause-%d", n+1), Title: plain(g.Title()), Extent: fmt.Sprintf("%d windows, %s", len(g.Findings), length(g.Length())),
-		Verdict: plain(first.Verdict), Lost: plain(first.Lost), Remedy: plain(g.Remedy()), Window: plain(first.Window),
+		Verdict: plain(first.Verdict), Lost: plain(first.Lost), Remedy: plain(g.Remedy()),
 	}
 	if len(g.Findings) == 1 {
 		out.Extent = "1 window, " + length(g.Length())
@@ -171,22 +186,42 @@ func groupView(g *doctor.Group, n int, zone *time.Location) doctorGroup {
 		if i >= maxShown {
 			continue
 		}
-		why := f.Lost
-		if why == "" {
-			why = f.Verdict
-		}
-		out.Findings = append(out.Findings, doctorFinding{plain(f.Gateway), plain(f.Window), day(f.From, zone), dayAfter(f.From, f.To, zone), string(f.Confidence), plain(why)})
+		out.Findings = append(out.Findings, doctorFinding{plain(f.Gateway), plain(f.Window), day(f.From, zone), dayAfter(f.From, f.To, zone), string(f.Confidence), plain(f.Why())})
 	}
 	out.More = len(g.Findings) - len(out.Findings)
-	if len(first.Race) > 1 {
-		out.Race = raceOf(first, zone)
-	}
-	for _, e := range first.Evidence {
-		if n := len(out.Evidence); n == 0 || out.Evidence[n-1].Name != plain(e.File) {
-			out.Evidence = append(out.Evidence, quotedFile{Name: plain(e.File)})
+	return out
+}
+
+// tell puts in the stories of the group's windows, as many as there is room for.
+func (v *doctorGroup) tell(g *doctor.Group, room *int, zone *time.Location) {
+	v.First = storyOf(g.Findings[0], zone)
+	for _, f := range g.Findings[1:] {
+		switch {
+		case len(f.Race) <= 1 && len(f.Evidence) == 0:
+		case *room == 0 || len(v.Others) == maxShown-1:
+			v.Untold++
+		default:
+			*room--
+			s := storyOf(f, zone)
+			if v.Differ {
+				s.Why = plain(f.Why())
+			}
+			v.Others = append(v.Others, s)
 		}
-		of := &out.Evidence[len(out.Evidence)-1]
+	}
+}
+
+func storyOf(f *doctor.Finding, zone *time.Location) doctorStory {
+	s := doctorStory{Gateway: plain(f.Gateway), Window: plain(f.Window)}
+	if len(f.Race) > 1 {
+		s.Race = raceOf(f, zone)
+	}
+	for _, e := range f.Evidence {
+		if n := len(s.Evidence); n == 0 || s.Evidence[n-1].Name != plain(e.File) {
+			s.Evidence = append(s.Evidence, quotedFile{Name: plain(e.File)})
+		}
+		of := &s.Evidence[len(s.Evidence)-1]
 		of.Lines = append(of.Lines, quotedLine{e.Line, plain(e.Text)})
 	}
-	return out
+	return s
 }

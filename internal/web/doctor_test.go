@@ -169,10 +169,38 @@ func TestDoctorIsBounded(t *testing.T) {
 		r.Files = append(r.Files, r.Files[0])
 	}
 	got := written(t, r)
-	if n := strings.Count(got, "and 2501 more"); n != 4 {
-		t.Errorf("%d tables are cut", n)
+	if n := strings.Count(got, "and 2501 more"); n != 5 {
+		t.Errorf("%d tables and lists are cut", n)
 	}
 	if strings.Contains(got, "<svg") {
 		t.Error("a drawing of no race")
+	}
+}
+
+// TestDoctorTellsEachWindow draws the race for each window, of the first of a
+// cause at once and of the others where the reader opens it, up to what a page
+// has room for.
+func TestDoctorTellsEachWindow(t *testing.T) {
+	end := time.Date(2023, 2, 13, 23, 59, 31, 0, time.UTC)
+	r := &doctor.Report{}
+	for cause := range 4 {
+		for n := range 400 {
+			to := end.Add(time.Duration(n) * time.Hour)
+			by := fmt.Sprintf("192.0.2.%d", cause)
+			r.Findings = append(r.Findings, doctor.Finding{Gateway: "192.0.2.64", Window: fmt.Sprintf("window-%d-%d", cause, n), From: to.Add(-3 * time.Minute), To: to, Cause: doctor.TakenByOther, By: by,
+				Confidence: doctor.High, Verdict: "it took it", Lost: fmt.Sprintf("%d s too early", n),
+				Race: []doctor.Step{{Time: to, Actor: "192.0.2.64", Did: "closed"}, {Time: to.Add(3 * time.Second), After: 3, Actor: by, Did: "removed"}}})
+		}
+	}
+	got := written(t, r)
+	alone(t, got)
+	if n := strings.Count(got, "<svg"); n != 4+1000 {
+		t.Errorf("%d drawings", n)
+	}
+	if !strings.Contains(got, `<details class="box other"><summary><span class="mono">window-2-202</span> of 192.0.2.64</summary>`+"\n<p>202 s too early</p>") {
+		t.Error("a window of the third cause is not told")
+	}
+	if strings.Count(got, "and 197 more") != 1 || strings.Count(got, "and 399 more") != 1 {
+		t.Error("it is not said that windows are left out")
 	}
 }

@@ -11,11 +11,17 @@ import (
 	"waybill/internal/safetext"
 )
 
+// Shown is how much of a report of the doctor is shown.
+type Shown struct {
+	Limit int  // windows of each cause; 0 is all
+	Races bool // the race for each of these windows, not for the first alone
+}
+
 // Doctor tells a person what the logs say of missing windows: the answer, the
-// causes with the race for one window of each, what no log covers, and what was
-// read. Of each cause as many windows as limit are shown; 0 is all.
-func Doctor(out *term.Stream, r *doctor.Report, clock Clock, limit int) error {
-	p := &doctorSheet{sheet: sheet{out: out, clock: clock}, r: r, limit: limit}
+// causes with who did what around a window, what no log covers, and what was
+// read.
+func Doctor(out *term.Stream, r *doctor.Report, clock Clock, shown Shown) error {
+	p := &doctorSheet{sheet: sheet{out: out, clock: clock}, r: r, Shown: shown}
 	p.head()
 	for _, g := range r.Groups() {
 		p.group(&g)
@@ -28,8 +34,8 @@ func Doctor(out *term.Stream, r *doctor.Report, clock Clock, limit int) error {
 
 type doctorSheet struct {
 	sheet
-	r     *doctor.Report
-	limit int
+	r *doctor.Report
+	Shown
 }
 
 func (p *doctorSheet) head() {
@@ -91,8 +97,8 @@ func (p *doctorSheet) more(n int) {
 }
 
 func (p *doctorSheet) some(n int) int {
-	if p.limit > 0 {
-		return min(n, p.limit)
+	if p.Limit > 0 {
+		return min(n, p.Limit)
 	}
 	return n
 }
@@ -108,22 +114,13 @@ func shared(g *doctor.Group, f func(*doctor.Finding) string) string {
 	return one
 }
 
-// whyOf is what is particular about a finding: why its race was lost, or else
-// what its cause follows from.
-func whyOf(f *doctor.Finding) string {
-	if f.Lost != "" {
-		return f.Lost
-	}
-	return f.Verdict
-}
-
 // group tells the findings of one cause; what all have in common is said once.
 func (p *doctorSheet) group(g *doctor.Group) {
 	first := g.Findings[0]
 	gateway := shared(g, func(f *doctor.Finding) string { return f.Gateway })
 	sure := shared(g, func(f *doctor.Finding) string { return string(f.Confidence) })
 	verdict := shared(g, func(f *doctor.Finding) string { return f.Verdict })
-	why := shared(g, whyOf)
+	why := shared(g, (*doctor.Finding).Why)
 	title := Count(len(g.Findings), "window")
 	if gateway != "" {
 		title += " of " + safetext.Of(gateway).String()
@@ -143,10 +140,26 @@ func (p *doctorSheet) group(g *doctor.Group) {
 	}
 	p.print("\n")
 	p.windows(g, gateway == "", sure == "", why == "")
-	if len(first.Race) > 1 {
-		p.race(first)
+	told := g.Findings[:1]
+	if p.Races {
+		told = g.Findings[:p.some(len(g.Findings))]
 	}
-	p.evidence(first)
+	for _, f := range told {
+		p.story(f, gateway == "")
+	}
+	if n := stories(g.Findings) - stories(told); n > 0 && !p.Races {
+		p.print("\n  " + p.out.Style.Faint(Thousands(n)+" more; --verbose shows who did what around each window") + "\n")
+	}
+}
+
+// stories counts the findings around whose windows somebody did something.
+func stories(all []*doctor.Finding) (n int) {
+	for _, f := range all {
+		if len(f.Race) > 1 {
+			n++
+		}
+	}
+	return n
 }
 
 // title is a heading; what does not fit beside it stands below.
@@ -193,7 +206,7 @@ func (p *doctorSheet) windows(g *doctor.Group, gateway, sure, why bool) {
 		t.indent()
 		below := make([][]string, len(shown))
 		for i, f := range shown {
-			below[i] = []string{whyOf(f)}
+			below[i] = []string{f.Why()}
 		}
 		p.interleave(t, below, 0)
 	}
@@ -217,7 +230,7 @@ func windowTable(p *doctorSheet, shown []*doctor.Finding, gateway, sure, why, fi
 		if f.Reckoned {
 			name = faint("no line names it")
 		}
-		t.Rows = append(t.Rows, append(row, only(sure, cell(string(f.Confidence))), only(file, name), only(why, faint(whyOf(f)))))
+		t.Rows = append(t.Rows, append(row, only(sure, cell(string(f.Confidence))), only(file, name), only(why, faint(f.Why()))))
 	}
 	t.dropEmpty()
 	return t
@@ -321,8 +334,8 @@ func (p *doctorSheet) uncovered() {
 		slices.SortStableFunc(list, func(a, b doctor.Uncovered) int {
 			return int(b.To.Sub(b.From)/time.Second - a.To.Sub(a.From)/time.Second)
 		})
-		if p.limit > 0 {
-			list = list[:min(len(list), most, p.limit)]
+		if p.Limit > 0 {
+			list = list[:min(len(list), most, p.Limit)]
 		}
 		t := Table{Columns: []Column{{}, {}, {Right: true}}}
 		for _, u := range list {

@@ -71,10 +71,11 @@ func TestDoctor(t *testing.T) {
 		name  string
 		width int
 		style term.Style
-	}{{"doctor-60", 60, term.Style{}}, {"doctor-80", 80, term.Style{}}, {"doctor-colour", 140, term.Painted()}, {"doctor-pipe", 0, term.Style{}}} {
+		races bool
+	}{{"doctor-60", 60, term.Style{}, true}, {"doctor-80", 80, term.Style{}, false}, {"doctor-colour", 140, term.Painted(), true}, {"doctor-pipe", 0, term.Style{}, false}} {
 		t.Run(tc.name, func(t *testing.T) {
 			var b bytes.Buffer
-			if err := Doctor(stream(&b, tc.width, tc.style), incidents(), utc, 20); err != nil {
+			if err := Doctor(stream(&b, tc.width, tc.style), incidents(), utc, Shown{Limit: 20, Races: tc.races}); err != nil {
 				t.Fatal(err)
 			}
 			golden(t, tc.name, b.String())
@@ -99,14 +100,14 @@ func TestDoctor(t *testing.T) {
 // TestDoctorLimit shows as many windows of a cause as were asked for.
 func TestDoctorLimit(t *testing.T) {
 	var b bytes.Buffer
-	if err := Doctor(stream(&b, 0, term.Style{}), incidents(), utc, 1); err != nil {
+	if err := Doctor(stream(&b, 0, term.Style{}), incidents(), utc, Shown{Limit: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Count(b.String(), "1 more; --limit 0 shows all"); got != 2 { // a window, and a row of a page
 		t.Errorf("%d cut tables:\n%s", got, b.String())
 	}
 	b.Reset()
-	if err := Doctor(stream(&b, 0, term.Style{}), incidents(), utc, 0); err != nil {
+	if err := Doctor(stream(&b, 0, term.Style{}), incidents(), utc, Shown{Races: true}); err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(b.String(), "more;") || !strings.Contains(b.String(), "192.0.2.70") {
@@ -120,7 +121,7 @@ func TestDoctorFindsNothing(t *testing.T) {
 	partly := &doctor.Report{Managers: whole.Managers, Uncovered: incidents().Uncovered}
 	for want, r := range map[string]*doctor.Report{"✓ No window is missing\n": whole, "▲ No window is missing where the logs cover it\n": partly, "▲ No log of a manager": {}} {
 		var b bytes.Buffer
-		if err := Doctor(stream(&b, 80, term.Style{}), r, utc, 20); err != nil {
+		if err := Doctor(stream(&b, 80, term.Style{}), r, utc, Shown{Limit: 20}); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.HasPrefix(b.String(), want) {

@@ -2,6 +2,7 @@ package render
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"waybill/internal/doctor"
@@ -19,14 +20,35 @@ func firstStep(f *doctor.Finding, did string) string {
 	return ""
 }
 
+// story tells who did what around a window, and the lines that say so.
+func (p *doctorSheet) story(f *doctor.Finding, gateway bool) {
+	raced := len(f.Race) > 1
+	if !raced && len(f.Evidence) == 0 {
+		return
+	}
+	name, more := safetext.Of(f.Window).String(), ""
+	if gateway {
+		more = " · " + safetext.Of(f.Gateway).String()
+	}
+	if raced {
+		more += " · 0 is when it closed"
+	}
+	if p.out.Width > 0 && safetext.Width("  "+name+more) > p.out.Width {
+		name, more = strings.Join(Wrap(f.Window, p.room(2), "  "), "\n  "), strings.Join(Wrap(strings.TrimPrefix(more, " · "), p.room(2), ""), "\n  ")
+		if more != "" {
+			more = "\n  " + more
+		}
+	}
+	p.print("\n  " + p.out.Style.Bold(name) + p.out.Style.Faint(more) + "\n")
+	if raced {
+		p.race(f)
+	}
+	p.evidence(f)
+}
+
 // race draws who did what: a lane for each actor and a column for each moment,
 // or, where that is too wide, a line for each step.
 func (p *doctorSheet) race(f *doctor.Finding) {
-	name, from := safetext.Of(f.Window).String(), " · 0 is when it closed"
-	if p.out.Width > 0 && safetext.Width("  "+name+from) > p.out.Width {
-		from = ""
-	}
-	p.print("\n  " + p.out.Style.Bold(name) + p.out.Style.Faint(from) + "\n")
 	t := p.lanes(f)
 	if p.tight(t) {
 		t = p.steps(f)

@@ -273,7 +273,7 @@ func TestFields(t *testing.T) {
 func TestDoctorTitle(t *testing.T) {
 	var b bytes.Buffer
 	r := &doctor.Report{Findings: []doctor.Finding{{Kind: doctor.MissingWindow, Gateway: "192.0.2.64", Cause: doctor.TakenByOther, By: "\x1b[31m203.0.113.92", From: utc.Now, To: utc.Now.Add(3 * time.Minute)}}}
-	if err := Doctor(stream(&b, 80, term.Style{}), r, utc, 0); err != nil {
+	if err := Doctor(stream(&b, 80, term.Style{}), r, utc, Shown{}); err != nil {
 		t.Fatal(err)
 	}
 	if strings.ContainsRune(b.String(), '\x1b') {
