@@ -40,8 +40,9 @@ smad_logs, gateways' cli_logs, listings of tracking files, and availability
 pages saved from a browser. Give everything there is, of several gateways and
 managers, rolled and compressed; each file says itself what it is.
 
-Which manager is the main one follows from whose copies its logs have; --main
-says it. The zone of the logs follows from the names of tracking files; --log-tz
+Which manager is the main one follows from whose copies its logs have; where only
+gateways' logs are given and several collect, it is assumed, and the report says
+so. --main says it. The zone of the logs follows from the names of tracking files; --log-tz
 says it. Times are printed in UTC unless --tz names a zone.
 
 For each missing window: who listed, copied and removed its file, when, and why
@@ -51,7 +52,8 @@ with --verbose of each that is shown. Times that no log covers are named, and
 nothing is concluded from them.
 
 The exit code is 0 when nothing is missing, 6 when something is, 3 when nothing
-was found but not everything is covered. A file that cannot be read makes it 6,
+was found but not everything is covered, or the main manager is only assumed. A
+file that cannot be read makes it 6,
 too.`,
 		Example: `  waybill doctor trackerd_logs/ cli_logs/
   waybill doctor --html report.html trackerd.@*.s cli.@*.s.gz
@@ -115,7 +117,7 @@ func (p *program) doctor(ctx context.Context, f doctorFlags, paths []string) err
 	switch {
 	case len(r.Findings) > 0 || len(bad) > 0:
 		return errProblems
-	case len(r.Uncovered) > 0 || len(r.Managers) == 0:
+	case r.Blind():
 		return errBlind
 	}
 	return nil

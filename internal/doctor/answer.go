@@ -13,15 +13,15 @@ type Group struct {
 	By       string
 	Findings []*Finding // in order of gateway and time
 
-	main string // the main manager's address, "" when no line tells it
+	main Manager
 }
 
 // Groups gathers findings of equal cause, those that cost the most first.
 func (r *Report) Groups() []Group {
 	var out []Group
-	main := ""
+	var main Manager
 	if len(r.Managers) > 0 && r.Managers[0].Main {
-		main = r.Managers[0].Address
+		main = r.Managers[0]
 	}
 	for i := range r.Findings {
 		f := &r.Findings[i]
@@ -99,8 +99,32 @@ func (g *Group) Title() string {
 	return "Of unknown cause"
 }
 
+// Blind says that nothing was found, and that something may be missing all the
+// same.
+func (r *Report) Blind() bool {
+	return len(r.Findings) == 0 && (len(r.Uncovered) > 0 || len(r.Managers) == 0 || r.assumed())
+}
+
+func (r *Report) assumed() bool { return len(r.Managers) > 0 && r.Managers[0].Assumed }
+
+// Assumption says which manager is assumed to be the main one, and why; "" when
+// somebody or a log tells.
+func (r *Report) Assumption() string {
+	if !r.assumed() {
+		return ""
+	}
+	return "Several addresses collect, and no log of a manager says which is the main one. " + r.Managers[0].Address + " is assumed to be: it came over the longest time, and most often. --main ADDRESS says it instead."
+}
+
 // Answer is what was found out, in a sentence.
 func (r *Report) Answer() string {
+	if r.assumed() {
+		return r.answer() + ", if " + r.Managers[0].Address + " is the main manager"
+	}
+	return r.answer()
+}
+
+func (r *Report) answer() string {
 	switch {
 	case len(r.Managers) == 0:
 		return "No log of a manager, and none of a gateway, was among the files"

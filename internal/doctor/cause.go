@@ -30,6 +30,14 @@ const (
 	Low    Confidence = "low"
 )
 
+// lower is the next lower degree.
+func lower(c Confidence) Confidence {
+	if c == High {
+		return Medium
+	}
+	return Low
+}
+
 // act is something that was done at a gateway, or a manager's word for it.
 type act struct {
 	at     int64 // UTC by the clock of the log

@@ -21,8 +21,9 @@ func (d *Doctor) finding(m *manager, w *lost, j *judgement, g *gatewayLog) Findi
 	if j.cause == TakenByOther {
 		f.Lost = d.whyLost(m, w, j, g)
 	}
-	f.Disproof = disproof(&f)
-	f.Remedy = remedy(f.Cause, f.By, d.names.texts[m.addr], []string{f.Gateway}, f.From, f.To)
+	main := Manager{Address: d.names.texts[m.addr], Assumed: m.assumed}
+	f.Disproof = disproof(&f, main)
+	f.Remedy = remedy(f.Cause, f.By, main, []string{f.Gateway}, f.From, f.To)
 	return f
 }
 

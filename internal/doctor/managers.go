@@ -17,6 +17,8 @@ type manager struct {
 	took  map[uint16]spans
 	total int
 	skew  int64 // seconds that its clock is ahead of the gateways'
+	// assumed says that another one may be the main manager as well.
+	assumed bool
 }
 
 // visitor is an address that gateways' cli_logs know.
@@ -328,24 +330,15 @@ func (d *Doctor) chooseMain(who map[uint16]*visitor, addrs []uint16) {
 		case at < 0 && len(d.managers) > 0 && d.managers[0].addr == 0:
 			d.managers[0].addr = want
 		case at < 0:
-			d.managers = slices.Insert(d.managers, 0, manager{addr: want, took: tookOf(who[want])})
+			d.managers = slices.Insert(d.managers, 0, manager{addr: want, took: d.copied(want, who)})
 		}
 		return
 	}
 	taken := func(a uint16) bool {
 		return slices.ContainsFunc(d.managers, func(m manager) bool { return m.addr == a })
 	}
-	if len(d.managers) == 0 { // only the gateways tell: it is who copies most
-		var best uint16
-		for _, a := range addrs {
-			b := who[best]
-			if b == nil || cmp.Or(cmp.Compare(who[a].handled, b.handled), cmp.Compare(who[a].listed, b.listed)) > 0 {
-				best = a
-			}
-		}
-		if best != 0 && who[best].handled > 0 {
-			d.managers = []manager{{addr: best, took: tookOf(who[best])}}
-		}
+	if len(d.managers) == 0 { // only the gateways tell
+		d.assume(who, addrs)
 		return
 	}
 	if d.managers[0].addr != 0 {
@@ -366,13 +359,6 @@ func (d *Doctor) chooseMain(who map[uint16]*visitor, addrs []uint16) {
 		}
 	}
 	d.managers[0].addr = best
-}
-
-func tookOf(v *visitor) map[uint16]spans {
-	if v == nil {
-		return map[uint16]spans{}
-	}
-	return v.took
 }
 
 func sortedKeys[V any](m map[uint16]V) []uint16 {

@@ -227,24 +227,28 @@ func (d *Doctor) seenAt(m *manager) map[uint16]stretches {
 
 // tell divides the windows of all holes into those that are missing and times
 // that no log covers.
-func (d *Doctor) tell(m *manager) (missing []lost, uncovered []dark) {
+func (d *Doctor) tell(m *manager, who map[uint16]*visitor) (missing []lost, uncovered []dark) {
 	m.skew = d.skewOf(m)
 	own, seen := d.ownLogs(m), d.seenAt(m)
 	waits := d.waits(m)
 	plain := d.plain()
 	holes := d.holes(m)
 	closed := d.closed(m, holes)
+	var others map[uint16]spans
+	if len(m.files) == 0 { // the gateways alone tell what it took, and what others did
+		others = takenFrom(m, who)
+	}
 	for i, h := range holes {
 		usual := m.took[h.host].usual()
 		logs := slices.Clone(own).joined(maxDark * usual)
 		visits := slices.Clone(seen[h.host]).joined(maxDark * usual)
-		if len(m.files) == 0 { // the gateways alone tell what it took
+		if len(m.files) == 0 {
 			logs = visits
 		}
 		for w, named := range h.windows(usual) {
 			s, told := logs.around(w.to())
 			if !told {
-				if _, visited := visits.around(w.to()); !visited {
+				if _, visited := visits.around(w.to()); !visited && !others[h.host].has(w) {
 					uncovered = darken(uncovered, h.host, w, unheard)
 					continue
 				}
@@ -360,12 +364,16 @@ func (d *Doctor) outside(m *manager) []dark {
 			}
 		}
 	}
+	nothing := "the main manager's logs have nothing of this gateway"
+	if len(m.files) == 0 {
+		nothing = "no line tells that the main manager took a file of this gateway"
+	}
 	var out []dark
 	for _, g := range sortedKeys(early) {
 		e := early[g]
 		s := m.took[g]
 		if len(s) == 0 {
-			out = append(out, dark{g, e.first, e.last, "the main manager's logs have nothing of this gateway"})
+			out = append(out, dark{g, e.first, e.last, nothing})
 			continue
 		}
 		out = append(out, dark{g, e.first, int64(s[0].from), "before the first window that the main manager ingested"})

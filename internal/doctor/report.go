@@ -23,8 +23,8 @@ type Report struct {
 	Findings []Finding `json:"findings"`
 	// Uncovered are times of which no log tells whether windows are missing.
 	Uncovered []Uncovered `json:"uncovered"`
-	// Zone is that of the main manager's logs at the first finding; absent when no
-	// line tells it.
+	// Zone is that of the main manager's logs at the first finding, or where there
+	// are none of the gateways'; absent when no line tells it.
 	Zone  *Zone   `json:"zone,omitempty"`
 	Zones []Shift `json:"zones"`
 	// Pages compares the rows of saved availability pages with the findings.
@@ -36,7 +36,8 @@ type Report struct {
 type Manager struct {
 	Address string   `json:"address,omitempty"` // absent when no line tells it
 	Main    bool     `json:"main"`
-	Took    int      `json:"windows"` // that it ingested, copied or removed
+	Assumed bool     `json:"assumed,omitempty"` // to be the main one: others collect, too, and no manager's log tells
+	Took    int      `json:"windows"`           // that it ingested, copied or removed
 	Files   []string `json:"files,omitempty"`
 }
 
@@ -93,7 +94,7 @@ type Step struct {
 	// Actor is an address, or the gateway.
 	Actor string `json:"actor"`
 	Main  bool   `json:"main,omitempty"`
-	Did   string `json:"did"` // closed, listed, copied, removed, ingested, next_listed
+	Did   string `json:"did"` // closed, listed, copied, removed, ingested
 	// After is the time since the window closed, in seconds.
 	After int64 `json:"after"`
 }
@@ -307,7 +308,7 @@ func (f *logFile) locate(host uint16) {
 }
 
 func (d *Doctor) findings(r *Report, m *manager, who map[uint16]*visitor) {
-	missing, uncovered := d.tell(m)
+	missing, uncovered := d.tell(m, who)
 	own := d.ownLogs(m)
 	missing = append(missing, d.reported(m, missing)...)
 	slices.SortFunc(missing, func(a, b lost) int {
@@ -319,6 +320,9 @@ func (d *Doctor) findings(r *Report, m *manager, who map[uint16]*visitor) {
 		j := d.judge(m, who, w, logs[w.host])
 		if w.page != nil && m.addr == 0 && j.confidence == High {
 			j.confidence = Medium // it may have been the main manager
+		}
+		if m.assumed && j.cause == TakenByOther {
+			j.confidence = lower(j.confidence)
 		}
 		if j.own != 0 && !d.followed(own, j.own, w) {
 			w.dim = true
@@ -375,7 +379,7 @@ func unknownLast(a, b Cause) int {
 func (d *Doctor) listManagers(r *Report, who map[uint16]*visitor) {
 	told := make(map[uint16]bool)
 	for i, m := range d.managers {
-		out := Manager{Address: d.names.texts[m.addr], Main: i == 0, Took: m.total}
+		out := Manager{Address: d.names.texts[m.addr], Main: i == 0, Assumed: m.assumed, Took: m.total}
 		for _, f := range m.files {
 			out.Files = append(out.Files, d.files[f].Name)
 		}
@@ -410,20 +414,13 @@ func (d *Doctor) listZones(r *Report) {
 			r.Zones = append(r.Zones, Shift{f.Name, utc(s.at - s.offset), offsetWords(s.offset), source})
 		}
 	}
-	if len(d.managers) == 0 {
-		return
-	}
 	at := int64(0)
 	if len(r.Findings) > 0 {
 		at = r.Findings[0].From.Unix()
 	}
 	var best *logFile
-	for _, i := range d.managers[0].files {
-		f := d.files[i]
-		if len(f.shifts) == 0 {
-			continue
-		}
-		if best == nil || away(f, at) < away(best, at) {
+	for _, f := range d.clocks() {
+		if len(f.shifts) > 0 && (best == nil || away(f, at) < away(best, at)) {
 			best = f
 		}
 	}
@@ -436,6 +433,23 @@ func (d *Doctor) listZones(r *Report) {
 		}
 		r.Zone = &Zone{offsetWords(off), source}
 	}
+}
+
+// clocks are the files whose zone is that of the report: the main manager's, or
+// where it has none the gateways'.
+func (d *Doctor) clocks() (out []*logFile) {
+	if len(d.managers) > 0 && len(d.managers[0].files) > 0 {
+		for _, i := range d.managers[0].files {
+			out = append(out, d.files[i])
+		}
+		return out
+	}
+	for _, f := range d.files {
+		if f.Form == CLI {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // away is how far a time lies outside a file.

@@ -64,7 +64,7 @@ func (l *smallLog) takes(n, after int, from string) {
 }
 
 // examineTexts writes files and examines them.
-func examineTexts(t *testing.T, files map[string]string) *Report {
+func examineTexts(t *testing.T, o Options, files map[string]string) *Report {
 	t.Helper()
 	dir := t.TempDir()
 	var paths []string
@@ -75,7 +75,7 @@ func examineTexts(t *testing.T, files map[string]string) *Report {
 		}
 		paths = append(paths, p)
 	}
-	return examine(t, Options{}, paths...)
+	return examine(t, o, paths...)
 }
 
 // only is the one finding of a report.
@@ -162,7 +162,7 @@ func TestSmallLogs(t *testing.T) {
 					files[name] = l.String()
 				}
 			}
-			r := examineTexts(t, files)
+			r := examineTexts(t, Options{}, files)
 			at := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Window == cli.smallWindow(3) })
 			if at < 0 {
 				t.Fatalf("not found: %+v", r.Findings)
@@ -183,7 +183,7 @@ func TestLastLineWithoutEnd(t *testing.T) {
 			l.moved(n, 30)
 		}
 	}
-	f := only(t, examineTexts(t, map[string]string{"trackerd.current": strings.TrimSuffix(l.String(), "\n")}))
+	f := only(t, examineTexts(t, Options{}, map[string]string{"trackerd.current": strings.TrimSuffix(l.String(), "\n")}))
 	if f.Window != l.smallWindow(2) {
 		t.Error(f.Window)
 	}
@@ -205,7 +205,7 @@ func TestListingOfAnother(t *testing.T) {
 		fmt.Fprintf(&l, "%s Info: Tracking parser moved /data/log/tracking/192.0.2.65/%s to /data/tracking/incoming_queue/0/192.0.2.65/%[2]s.\n", l.stamp(n, 40), name)
 		listing.WriteString(name + "\n")
 	}
-	f := only(t, examineTexts(t, map[string]string{"trackerd.current": l.String(), "listing.txt": listing.String()}))
+	f := only(t, examineTexts(t, Options{}, map[string]string{"trackerd.current": l.String(), "listing.txt": listing.String()}))
 	if f.Window != l.smallWindow(3) || f.Gateway != smallGateway {
 		t.Error(f.Gateway, f.Window)
 	}
@@ -239,7 +239,7 @@ func TestSilenceBetweenFiles(t *testing.T) {
 			if tt.split {
 				files["cli.@20230213T000300.s"], files["cli.current"] = before.String(), behind.String()
 			}
-			r := examineTexts(t, files)
+			r := examineTexts(t, Options{}, files)
 			if len(r.Findings) != 4 {
 				t.Fatalf("%d findings", len(r.Findings))
 			}
@@ -266,7 +266,7 @@ func TestTwoManagersWithoutCLI(t *testing.T) {
 			second.moved(n, 30)
 		}
 	}
-	r := examineTexts(t, map[string]string{"a.@20230213T000300.s": first.String(), "a.current": second.String(), "b.current": other.String()})
+	r := examineTexts(t, Options{}, map[string]string{"a.@20230213T000300.s": first.String(), "a.current": second.String(), "b.current": other.String()})
 	if len(r.Findings) != 9 || len(r.Managers) != 2 { // the last is behind all
 		t.Fatalf("%d findings, managers %+v", len(r.Findings), r.Managers)
 	}
@@ -294,7 +294,7 @@ func TestHourThatOccursTwice(t *testing.T) {
 				from.Add(13*time.Minute).In(zone).Format("Mon Jan _2 15:04:05 2006"), smallGateway, name)
 		}
 	}
-	r := examineTexts(t, map[string]string{"trackerd.current": log.String()})
+	r := examineTexts(t, Options{}, map[string]string{"trackerd.current": log.String()})
 	if len(r.Findings) != 11 || len(r.Zones) != 2 || r.Zones[0].Offset != "+02:00" || r.Zones[1].Offset != "+01:00" {
 		t.Errorf("%d findings, zones %+v", len(r.Findings), r.Zones)
 	}
@@ -316,7 +316,7 @@ func TestGatewayInAnotherZone(t *testing.T) {
 		files[fmt.Sprintf("cli.@20230213T0%d%02d00.s", 9+3*(n+1)/60, 3*(n+1)%60)] = cli.String()
 	}
 	files["trackerd.current"] = trackerd.String()
-	r := examineTexts(t, files)
+	r := examineTexts(t, Options{}, files)
 	f := only(t, r)
 	if f.Cause != TakenByOther || f.By != smallOther || f.Confidence != High {
 		t.Errorf("%s by %s, %s: %s", f.Cause, f.By, f.Confidence, f.Verdict)

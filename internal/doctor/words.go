@@ -37,11 +37,15 @@ func (s Step) Since() string {
 func (f *Finding) Why() string { return cmp.Or(f.Lost, f.Verdict) }
 
 // disproof tells what would show that a finding is wrong.
-func disproof(f *Finding) string {
+func disproof(f *Finding, main Manager) string {
 	ingested := "A line in the main manager's trackerd_logs that moves " + f.Window + ", in a file that was not given here"
 	switch f.Cause {
 	case TakenByOther:
-		return ingested + "; or that " + cmp.Or(f.By, "the other manager") + " is the main manager itself, under another address."
+		by := cmp.Or(f.By, "the other manager")
+		if main.Assumed {
+			return ingested + "; or that " + by + " is the main manager and not " + main.Address + "."
+		}
+		return ingested + "; or that " + by + " is the main manager itself, under another address."
 	case TransferFailed:
 		return ingested + "."
 	case NeverProduced:
@@ -55,7 +59,7 @@ func disproof(f *Finding) string {
 
 // remedy tells what to do about windows of some gateways that are missing for one
 // cause, the first from from on, the last until to.
-func remedy(cause Cause, by, main string, gateways []string, from, to time.Time) string {
+func remedy(cause Cause, by string, main Manager, gateways []string, from, to time.Time) string {
 	const again = " On the next day's logs `waybill doctor` finds nothing more of this cause."
 	names := some(gateways)
 	switch cause {
@@ -65,9 +69,13 @@ func remedy(cause Cause, by, main string, gateways []string, from, to time.Time)
 		if len(gateways) > 1 {
 			remove = "the gateways " + names + " or disable their centralized tracking"
 		}
-		return "Let one manager collect: on " + by + " remove " + remove + ", or take " + by + " out of service. Check before that nobody searches on " + by + ": it has the data of these windows." + again
+		first := ""
+		if main.Assumed {
+			first = "Make sure that " + main.Address + " is the main manager, which is only assumed: `waybill doctor --main ADDRESS` says which one is. Then: "
+		}
+		return first + "Let one manager collect: on " + by + " remove " + remove + ", or take " + by + " out of service. Check before that nobody searches on " + by + ": it has the data of these windows." + again
 	case TransferFailed:
-		return "Look on " + cmp.Or(main, "the main manager") + " for files of " + names + " below its log and incoming_queue directories and for errors at that time in its smad_logs and trackerd_logs: full disk, restart, a file that could not be read." + again
+		return "Look on " + cmp.Or(main.Address, "the main manager") + " for files of " + names + " below its log and incoming_queue directories and for errors at that time in its smad_logs and trackerd_logs: full disk, restart, a file that could not be read." + again
 	case NeverProduced:
 		return "Nothing brings such a window back: no file of it was written. Look in the system logs of " + names + " why the gateway, or its qlogd, was down." + again
 	}

@@ -27,6 +27,7 @@ const (
 
 type doctorPage struct {
 	Answer, Tone, Symbol string
+	Assumption           string // "" where none is made
 	Zone                 string
 	Groups               []doctorGroup
 	Uncovered, Rows      doctorTable
@@ -85,11 +86,11 @@ func WriteDoctor(w io.Writer, r *doctor.Report, zone *time.Location) error {
 func plain(s string) string { return safetext.Of(s).String() }
 
 func viewOfDoctor(r *doctor.Report, zone *time.Location) doctorPage {
-	v := doctorPage{Answer: plain(r.Answer()), Tone: "good", Symbol: "✓", Zone: zone.String()}
+	v := doctorPage{Answer: plain(r.Answer()), Assumption: plain(r.Assumption()), Tone: "good", Symbol: "✓", Zone: zone.String()}
 	switch {
 	case len(r.Findings) > 0:
 		v.Tone, v.Symbol = "bad", "✗"
-	case len(r.Uncovered) > 0 || len(r.Managers) == 0:
+	case r.Blind():
 		v.Tone, v.Symbol = "warn", "▲"
 	}
 	room := maxStories
@@ -114,6 +115,8 @@ func viewOfDoctor(r *doctor.Report, zone *time.Location) doctorPage {
 	v.Managers = tableOf(r.Managers, func(m doctor.Manager) []string {
 		role, who := "collects, too", m.Address
 		switch {
+		case m.Assumed:
+			role = "main manager, assumed"
 		case m.Main:
 			role = "main manager"
 		case m.Took == 0:

@@ -58,11 +58,15 @@ func TestDoctor(t *testing.T) {
 	for name, r := range map[string]*doctor.Report{
 		"doctor":       seedReport(t, logs...),
 		"doctor-pages": seedReport(t, append(logs, "availability_missing.tsv", "missing_files_192.168.235.64.txt")...),
+		"doctor-alone": seedReport(t, logs[2]),
 		"doctor-empty": {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := written(t, r)
 			alone(t, got)
+			if assumed := strings.Contains(got, "192.168.251.92 is assumed to be"); assumed != (name == "doctor-alone") {
+				t.Errorf("a main manager is assumed: %v", assumed)
+			}
 			if _, main, ok := strings.Cut(got, "<main"); ok && name != "doctor" {
 				got = "<main" + main
 			}
@@ -130,7 +134,7 @@ func evilReport() *doctor.Report {
 		f.Race = append(f.Race, doctor.Step{Time: end.Add(time.Duration(after) * time.Second), After: after, Actor: fmt.Sprintf("%d %s", i/2, evilText), Main: i%3 == 0, Did: "listed"})
 	}
 	return &doctor.Report{
-		Managers:  []doctor.Manager{{Address: evilText, Main: true, Took: 1}},
+		Managers:  []doctor.Manager{{Address: evilText, Main: true, Assumed: true, Took: 1}},
 		Findings:  []doctor.Finding{f},
 		Uncovered: []doctor.Uncovered{{Gateway: evilText, From: end, To: end.Add(time.Hour), Reason: evilText}},
 		Pages:     []doctor.PageRow{{File: evilText, Gateway: evilText, From: end, To: end, Window: evilText}},

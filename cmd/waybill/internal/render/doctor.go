@@ -42,7 +42,7 @@ func (p *doctorSheet) head() {
 	mark, paint := "✗ ", term.Style.Bad
 	switch {
 	case len(p.r.Findings) > 0:
-	case len(p.r.Uncovered) > 0 || len(p.r.Managers) == 0:
+	case p.r.Blind():
 		mark, paint = "▲ ", term.Style.Warn
 	default:
 		mark, paint = "✓ ", term.Style.Good
@@ -53,6 +53,9 @@ func (p *doctorSheet) head() {
 			continue
 		}
 		p.print(p.out.Style.Bold(line) + "\n")
+	}
+	if said := p.r.Assumption(); said != "" {
+		p.print("  " + p.out.Style.Warn("▲ ") + strings.Join(Wrap(said, p.room(4), "    "), "\n") + "\n")
 	}
 }
 
@@ -353,6 +356,8 @@ func (p *doctorSheet) read() {
 	for _, m := range p.r.Managers {
 		role, who := "collects, too", m.Address
 		switch {
+		case m.Assumed:
+			role = "main manager, assumed"
 		case m.Main:
 			role = "main manager"
 		case m.Took == 0:
