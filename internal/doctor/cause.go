@@ -6,7 +6,8 @@ import (
 )
 
 // Cause is why a window is missing. The words are those of the coverage of a
-// manager.
+// manager; of these, logs of appliances do not tell Expired, Damaged and
+// Conflict.
 type Cause string
 
 // Causes of missing windows.

@@ -1,10 +1,10 @@
 // Package doctor finds out from logs alone which tracking files never reached
 // the main manager, and why.
 //
-// It reads what appliances and Waybill itself leave behind: a manager's
-// trackerd_logs and smad_logs, a gateway's cli_logs, listings of tracking files,
-// and availability pages saved from a browser. Nothing is asked over a network,
-// and nothing has to be named: each line says what it is.
+// It reads what appliances leave behind: a manager's trackerd_logs and smad_logs,
+// a gateway's cli_logs, listings of tracking files, and availability pages saved
+// from a browser. Nothing is asked over a network, and nothing has to be named:
+// each line says what it is.
 //
 // The names of tracking files tell the windows that should exist, one after the
 // other; a window that the main manager never ingested is missing. The cli_logs
