@@ -5,68 +5,27 @@ import "slices"
 // Where no log of a manager is among the files, the gateways' cli_logs are all
 // that tells of managers: what each took, and how often it came.
 
-// slot is the time, in seconds, within which one look is as good as many.
-const slot = 900
-
-// visits are how an address comes to look for files.
-type visits struct {
-	slots    int             // times in which it looked, summed over the gateways
-	looks    int             // how often
-	gateways map[uint16]bool // where it looked, or took files
-}
-
-// visitsOf gathers how addresses come.
-func (d *Doctor) visitsOf() map[uint16]*visits {
-	type place struct{ addr, host uint16 }
-	last := make(map[place]int64)
-	out := make(map[uint16]*visits)
-	for _, f := range d.files {
-		for i, r := range f.records.all {
-			if r.addr == 0 || r.what != list && r.what != scp && r.what != remove {
-				continue
-			}
-			v := out[r.addr]
-			if v == nil {
-				v = &visits{gateways: make(map[uint16]bool)}
-				out[r.addr] = v
-			}
-			v.gateways[r.host] = true
-			if r.what != list {
-				continue
-			}
-			v.looks++
-			p := place{r.addr, r.host}
-			if at := f.utc(i, r.at) / slot; at != last[p] {
-				last[p] = at
-				v.slots++
-			}
-		}
-	}
-	return out
-}
-
 // assume takes one of those who collect for the main manager. Who took the most
 // may well be who takes from it: the main one is rather who has come for longer,
 // and of those about as long, who looks more often.
 func (d *Doctor) assume(who map[uint16]*visitor, addrs []uint16) {
-	come := d.visitsOf()
 	rivals := func(v *visitor) bool { return v.collects() && v.removed > 0 }
-	some := slices.ContainsFunc(addrs, func(a uint16) bool { return rivals(who[a]) })
+	removed := slices.ContainsFunc(addrs, func(a uint16) bool { return rivals(who[a]) })
 	longest := 0
 	var all []uint16
 	for _, a := range addrs {
-		if v := who[a]; v.handled == 0 || some && !rivals(v) {
+		if v := who[a]; v.handled == 0 || removed && !rivals(v) {
 			continue
 		}
 		all = append(all, a)
-		longest = max(longest, come[a].slots)
+		longest = max(longest, who[a].slots)
 	}
 	var best uint16
 	for _, a := range all {
-		if come[a].slots*10 < longest*9 {
+		if who[a].slots*10 < longest*9 {
 			continue
 		}
-		if best == 0 || come[a].looks > come[best].looks || come[a].looks == come[best].looks && who[a].handled > who[best].handled {
+		if best == 0 || who[a].listed > who[best].listed || who[a].listed == who[best].listed && who[a].handled > who[best].handled {
 			best = a
 		}
 	}
@@ -79,8 +38,8 @@ func (d *Doctor) assume(who map[uint16]*visitor, addrs []uint16) {
 		if a == best || !rivals(v) && (v.handled > 0 || v.listed == 0) { // who only copies takes no part, and who only looks may be late each time
 			continue
 		}
-		for g := range come[a].gateways {
-			m.assumed = m.assumed || come[best].gateways[g]
+		for g := range who[a].gateways {
+			m.assumed = m.assumed || who[best].gateways[g]
 		}
 	}
 	d.managers = []manager{m}

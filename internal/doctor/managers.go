@@ -23,11 +23,16 @@ type manager struct {
 
 // visitor is an address that gateways' cli_logs know.
 type visitor struct {
-	took    map[uint16]spans // what it copied or removed, by gateway
-	listed  int
-	handled int
-	removed int
+	took     map[uint16]spans // what it copied or removed, by gateway
+	gateways map[uint16]bool  // where it looked, too
+	listed   int
+	slots    int // times in which it listed, summed over the gateways
+	handled  int
+	removed  int
 }
+
+// slot is the time, in seconds, within which one look is as good as many.
+const slot = 900
 
 // collects tells whether a visitor does what managers do: removing alone is not
 // it.
@@ -35,19 +40,27 @@ func (v *visitor) collects() bool { return v != nil && (v.listed > 0 || v.handle
 
 // visitors gathers who comes to the gateways for tracking files.
 func (d *Doctor) visitors() map[uint16]*visitor {
+	type place struct{ addr, host uint16 }
+	looked := make(map[place]int64) // the last slot
 	out := make(map[uint16]*visitor)
 	for _, f := range d.files {
-		for _, r := range f.records.all {
+		for i, r := range f.records.all {
 			if r.addr == 0 || r.what != list && r.what != scp && r.what != remove {
 				continue
 			}
 			v := out[r.addr]
 			if v == nil {
-				v = &visitor{took: make(map[uint16]spans)}
+				v = &visitor{took: make(map[uint16]spans), gateways: make(map[uint16]bool)}
 				out[r.addr] = v
 			}
+			v.gateways[r.host] = true
 			if r.what == list {
 				v.listed++
+				p := place{r.addr, r.host}
+				if at := f.utc(i, r.at) / slot; at != looked[p] {
+					looked[p] = at
+					v.slots++
+				}
 				continue
 			}
 			v.handled++
