@@ -144,10 +144,15 @@ func (h *hole) windows(usual int64) iter.Seq2[span, bool] {
 	}
 }
 
+// parses tells whether trackerd_logs of a manager are among the files.
+func (d *Doctor) parses(m *manager) bool {
+	return slices.ContainsFunc(m.files, func(i int) bool { return d.files[i].count[ingest] > 0 })
+}
+
 // ownLogs are the times at which the main manager's logs have lines, in UTC.
 func (d *Doctor) ownLogs(m *manager) stretches {
 	var out stretches
-	parsed := slices.ContainsFunc(m.files, func(i int) bool { return d.files[i].count[ingest] > 0 })
+	parsed := d.parses(m)
 	for _, i := range m.files {
 		f := d.files[i]
 		if parsed && f.count[ingest] == 0 {
@@ -257,7 +262,10 @@ func (d *Doctor) tell(m *manager, who map[uint16]*visitor) (missing []lost, unco
 				uncovered = darken(uncovered, h.host, w, "more windows are missing than are told one by one")
 				continue
 			}
-			missing = append(missing, lost{host: h.host, win: w, named: named, plain: plain[h.host], dim: !told || s.to < w.to()+waits[h.host] && s.to < closed[i]+usual})
+			// It may have waited, as when the gateway was down: until the window
+			// behind the hole came, nothing is certain.
+			dim := !told || s.to < closed[i] || s.to < w.to()+waits[h.host] && s.to < closed[i]+usual
+			missing = append(missing, lost{host: h.host, win: w, named: named, plain: plain[h.host], dim: dim})
 		}
 	}
 	return missing, append(uncovered, d.outside(m)...)
@@ -287,8 +295,10 @@ func darken(to []dark, host uint16, w span, reason string) []dark {
 	return append(to, dark{host, int64(w.from), w.to(), reason})
 }
 
-// closed tells for each hole when the window behind it was ingested, in UTC:
-// what was in the hole would have come before it.
+// closed tells for each hole when the window behind it was ingested, in UTC, or
+// copied where no trackerd_logs are given: what was in the hole would have come
+// before it. Of gateways' logs alone that is never asked: they tell what was done
+// to the file itself.
 func (d *Doctor) closed(m *manager, holes []hole) []int64 {
 	type end struct {
 		host uint16
@@ -296,14 +306,21 @@ func (d *Doctor) closed(m *manager, holes []hole) []int64 {
 	}
 	of := make(map[end]int, len(holes))
 	out := make([]int64, len(holes))
+	if len(m.files) == 0 {
+		return out
+	}
 	for i, h := range holes {
 		of[end{h.host, h.to}] = i
 		out[i] = math.MaxInt64
 	}
+	took := pull
+	if d.parses(m) {
+		took = ingest
+	}
 	for _, fi := range m.files {
 		f := d.files[fi]
 		for k, r := range f.records.all {
-			if r.what != ingest {
+			if r.what != took {
 				continue
 			}
 			if i, ok := of[end{r.host, int64(r.from)}]; ok {

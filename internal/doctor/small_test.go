@@ -327,3 +327,33 @@ func TestGatewayInAnotherZone(t *testing.T) {
 		}
 	}
 }
+
+// TestWaitedThroughSilence: a file that a gateway still had when it went down is
+// fetched when it is up again. Where the manager's log of that time is not here,
+// nobody knows whether it was.
+func TestWaitedThroughSilence(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		lost bool
+		want int
+	}{{"the log goes on", false, 10}, {"a piece of the log is lost", true, 0}} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := smallLog{ending: ".s.gz"}
+			for n := range 80 {
+				if tt.lost && n >= 20 && n < 60 {
+					continue
+				}
+				if n < 10 || n >= 20 {
+					l.moved(n, 30)
+				}
+				other := smallLog{ending: ".s.gz"}
+				other.moved(n, 40)
+				l.WriteString(strings.ReplaceAll(other.String(), smallGateway, "192.0.2.65"))
+			}
+			r := examineTexts(t, Options{}, map[string]string{"trackerd.current": l.String()})
+			if len(r.Findings) != tt.want {
+				t.Errorf("%d findings, want %d: uncovered %+v", len(r.Findings), tt.want, r.Uncovered)
+			}
+		})
+	}
+}
