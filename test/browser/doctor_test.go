@@ -77,8 +77,11 @@ func hostileLogs(t *testing.T) string {
 func TestReport(t *testing.T) {
 	s := open(t)
 	reports := map[string]string{"incident": report(t, filepath.Join("..", "..", "internal", "doctor", "testdata", "seed")), "hostile": report(t, hostileLogs(t))}
-	for _, width := range []int64{320, 1280} {
+	for _, width := range []int64{320, 900, 1280} {
 		for _, dark := range []bool{false, true} {
+			if dark && width == 900 {
+				continue // its layout is that of the light one
+			}
 			sc := scene{width: width, dark: dark, bare: true}
 			t.Run(sc.String(), func(t *testing.T) {
 				b := s.tab(t, sc)
@@ -90,6 +93,12 @@ func TestReport(t *testing.T) {
 					}
 					paper(t, b, sc)
 					b.picture("report-" + name + "-" + sc.String())
+					if others := eval[int](b, `document.querySelectorAll("details.other").length`); others == 0 && name == "incident" {
+						t.Errorf("%s: the races of the other windows are not in it", name)
+					}
+					eval[int](b, `[...document.querySelectorAll("details")].map(d => d.open = true).length`)
+					shown(b, name)
+					b.picture("report-open-" + name + "-" + sc.String())
 				}
 			})
 		}
@@ -106,6 +115,9 @@ func shown(b *tab, name string) {
 	// The drawing scrolls in its box where there is no room; nothing else does.
 	if scrolls := eval[[]string](b, `[...document.querySelectorAll(".box")].filter(e => e.checkVisibility() && e.scrollWidth > e.clientWidth && !e.querySelector("svg")).map(e => e.innerText.slice(0, 60))`); len(scrolls) > 0 {
 		t.Errorf("%s: to be scrolled: %q", name, scrolls)
+	}
+	if narrow := eval[[]string](b, `[...document.querySelectorAll("td")].filter(e => e.checkVisibility() && e.innerText.length > 20 && e.clientWidth > 0 && e.clientWidth < 120).map(e => e.innerText)`); len(narrow) > 0 {
+		t.Errorf("%s: no room for %q", name, narrow)
 	}
 	if n := eval[int](b, `document.querySelectorAll("svg circle").length`); n < 5 {
 		t.Errorf("%s: %d marks in the drawing", name, n)

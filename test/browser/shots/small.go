@@ -11,9 +11,8 @@ import (
 	"slices"
 )
 
-// small writes a picture with a palette of its commonest colours: a page has
-// few, and the rest are edges of letters, for which the nearest will do. It
-// takes a third of the room.
+// small writes a picture with a palette: a page has few colours, and the rest are
+// edges of letters, for which the nearest will do. It takes a third of the room.
 func small(in []byte) ([]byte, error) {
 	src, err := png.Decode(bytes.NewReader(in))
 	if err != nil {
@@ -30,10 +29,7 @@ func small(in []byte) ([]byte, error) {
 	colours := slices.SortedFunc(maps.Keys(counts), func(a, b color.RGBA) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a.R, b.R), cmp.Compare(a.G, b.G), cmp.Compare(a.B, b.B))
 	})
-	var palette color.Palette
-	for _, c := range colours[:min(len(colours), 256)] {
-		palette = append(palette, c)
-	}
+	palette := paletteOf(colours, counts)
 	index := make(map[color.RGBA]uint8, len(colours))
 	for _, c := range colours {
 		index[c] = uint8(palette.Index(c))
@@ -50,4 +46,29 @@ func small(in []byte) ([]byte, error) {
 		return nil, fmt.Errorf("write the picture: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// paletteOf takes, one after the other, the colour that is shown worst by those
+// taken before: by how far it is from them, and how often it is there. What has
+// a colour of its own, such as a mark in a drawing, keeps it.
+func paletteOf(colours []color.RGBA, counts map[color.RGBA]int) (out color.Palette) {
+	far := make([]int, len(colours)) // square of the distance to the nearest taken
+	for i := range far {
+		far[i] = 3 * 255 * 255
+	}
+	for len(out) < min(len(colours), 256) {
+		worst := 0
+		for i, c := range colours {
+			if far[i]*counts[c] > far[worst]*counts[colours[worst]] {
+				worst = i
+			}
+		}
+		w := colours[worst]
+		out = append(out, w)
+		for i, c := range colours {
+			r, g, b := int(c.R)-int(w.R), int(c.G)-int(w.G), int(c.B)-int(w.B)
+			far[i] = min(far[i], r*r+g*g+b*b)
+		}
+	}
+	return out
 }
