@@ -86,7 +86,7 @@ answers what became of it. Each answer says what it could not see.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(cmd.CommandPath()+" --help", "%s", flagWords(cmd, err))
 	})
-	root.AddCommand(p.openCmd(), p.demoCmd(), p.importCmd(), p.searchCmd(), p.showCmd(), p.summaryCmd(), p.queueCmd(), p.tailCmd(), p.doctorCmd(), p.windowCmd(), p.dbCmd(), p.configCmd(),
+	root.AddCommand(p.openCmd(), p.demoCmd(), p.importCmd(), p.searchCmd(), p.showCmd(), p.summaryCmd(), p.queueCmd(), p.tailCmd(), p.doctorCmd(), p.collectorsCmd(), p.joinCmd(), p.windowCmd(), p.dbCmd(), p.configCmd(),
 		p.completionCmd(), p.manCmd(), p.versionCmd())
 	root.SetUsageTemplate(usageTemplate)
 	return root

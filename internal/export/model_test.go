@@ -41,15 +41,13 @@ type model struct {
 	keeper  *Keeper
 	clients []*client
 	files   []string
-	sealed  map[string]time.Time
 	gone    map[string]bool
 	steps   int // calls until something else happens; 0: nothing does
 	inside  bool
-	said    []string
 }
 
 func newModel(t *rapid.T) *model {
-	m := &model{t: t, disk: crashfs.New(), now: day, sealed: map[string]time.Time{}, gone: map[string]bool{}}
+	m := &model{t: t, disk: crashfs.New(), now: day, gone: map[string]bool{}}
 	hook := func(process string) hookFS {
 		return hookFS{m.disk, func(op, name string) { m.before(process, op, name) }}
 	}
@@ -143,7 +141,8 @@ func (m *model) mayGo(process, file string) {
 		}
 		return
 	}
-	last, one := m.sealed[file], false
+	var last time.Time // not before the sealing, unless the clock was set back
+	one := false
 	for _, c := range m.clients {
 		switch at := c.maybe[file]; {
 		case !at.IsZero():
@@ -347,7 +346,6 @@ func (m *model) seal(told bool) {
 	file := fileName(len(m.files))
 	m.check(putFile(m.disk, m.o.Files, len(m.files)))
 	m.files = append(m.files, file)
-	m.sealed[file] = m.now
 	if told {
 		m.check(m.keeper.Sealed(sealed(len(m.files) - 1)))
 	}
