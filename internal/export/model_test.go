@@ -199,8 +199,8 @@ func (m *model) use(c *client) *Visit {
 		if got := c.visit.Collector().Role; got != c.role {
 			m.t.Fatalf("%s entered as %s, want %s", c.from, got, c.role)
 		}
+		c.seen = m.now
 	}
-	c.seen = m.now
 	return c.visit
 }
 
@@ -216,7 +216,11 @@ func (m *model) collect() {
 		return
 	}
 	file := rapid.SampledFrom(m.files).Draw(m.t, "file")
-	switch rapid.IntRange(0, 6).Draw(m.t, "what") {
+	what := rapid.IntRange(0, 6).Draw(m.t, "what")
+	if what != 1 && (what != 2 || c.handout[file] != nil) {
+		c.seen = m.now // the gateway hears of it
+	}
+	switch what {
 	case 0:
 		if h, err := v.Open(file); err == nil {
 			c.handout[file] = h
@@ -321,6 +325,7 @@ func (m *model) refetch(c *client, file string) {
 // no tombstone.
 func (m *model) list(c *client) {
 	m.t.Helper()
+	c.seen = m.now
 	entries, err := c.visit.List()
 	m.check(err)
 	have := map[string]bool{}
