@@ -93,7 +93,7 @@ answers what became of it. Each answer says what it could not see.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(cmd.CommandPath()+" --help", "%s", flagWords(cmd, err))
 	})
-	root.AddCommand(p.gatewayCmd(), p.managerCmd(), p.allInOneCmd(), p.sshdCmd(), p.linkCmd(), p.openCmd(), p.demoCmd(), p.importCmd(), p.searchCmd(), p.showCmd(), p.summaryCmd(), p.queueCmd(), p.statusCmd(), p.tailCmd(), p.doctorCmd(), p.gatewaysCmd(), p.windowCmd(), p.dbCmd(), p.configCmd(),
+	root.AddCommand(p.gatewayCmd(), p.managerCmd(), p.allInOneCmd(), p.sshdCmd(), p.linkCmd(), p.openCmd(), p.demoCmd(), p.importCmd(), p.searchCmd(), p.showCmd(), p.summaryCmd(), p.queueCmd(), p.statusCmd(), p.tailCmd(), p.doctorCmd(), p.gatewaysCmd(), p.collectorsCmd(), p.joinCmd(), p.windowCmd(), p.dbCmd(), p.configCmd(),
 		p.completionCmd(), p.manCmd(), p.versionCmd())
 	root.SetUsageTemplate(usageTemplate)
 	return root

@@ -23,6 +23,9 @@ type Admin struct {
 // ErrBusy: somebody else changed the collectors meanwhile.
 var ErrBusy = errors.New("the collectors were changed by somebody else at the same time; try again")
 
+// ErrInvalid: a collector cannot be like that.
+var ErrInvalid = errors.New("not accepted")
+
 // NoCollectorError says that there is no such collector.
 type NoCollectorError struct {
 	What string
@@ -77,7 +80,7 @@ func (a *Admin) write(change func(*registry) error) error {
 	}
 	for i := range g.Collectors {
 		if err := g.check(i); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", ErrInvalid, err)
 		}
 	}
 	if changed, err := a.registry.read(); err != nil {

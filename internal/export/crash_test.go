@@ -177,7 +177,7 @@ func (s *scene) verify(disk *crashfs.FS) error {
 		known = append(known, "e")
 	}
 	if s.tries > 0 && !s.enrolled {
-		for n := s.tries; n < tokenTries; n++ {
+		for n := s.tries; n < TokenTries; n++ {
 			if _, err := front.Try(); err != nil && !errors.Is(err, ErrNotArmed) {
 				return err
 			}

@@ -454,7 +454,7 @@ func TestJoin(t *testing.T) {
 	r.now = r.now.Add(2 * time.Hour)
 	wantErr(t, r.front.Enrol(key("z"), addrA, "mgr-z", ""), ErrNotArmed)
 	arm()
-	for range tokenTries {
+	for range TokenTries {
 		got, err := r.front.Try()
 		r.check(err)
 		if got != token {
@@ -465,7 +465,7 @@ func TestJoin(t *testing.T) {
 	_, err = r.front.Try()
 	wantErr(t, err, ErrNotArmed)
 	arm() // anew
-	for range tokenTries {
+	for range TokenTries {
 		_, err := r.front.Try()
 		r.check(err)
 	}

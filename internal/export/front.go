@@ -44,10 +44,7 @@ func OpenFront(o Options) (*Front, error) {
 	if f.journal, err = openJournal(&f.Options, frontJournal, &f.mu, &f.views); err != nil {
 		return nil, fmt.Errorf("open export: %w", err)
 	}
-	if _, err = f.registry.read(); err == nil {
-		err = f.refresh(true)
-	}
-	if err == nil {
+	if err = f.refresh(true); err == nil {
 		err = f.scan()
 	}
 	if err != nil {

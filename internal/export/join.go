@@ -47,7 +47,7 @@ func (a *armed) tries(v *views) uint64 {
 
 // open reports whether the token may be tried.
 func (a *armed) open(v *views, now time.Time) bool {
-	return a != nil && now.Before(a.Expires) && a.tries(v) < tokenTries
+	return a != nil && now.Before(a.Expires) && a.tries(v) < TokenTries
 }
 
 // readJoin reads the armed token; nil when there is none.
@@ -109,7 +109,7 @@ func (f *Front) Try() (token string, err error) {
 	if err := f.journal.append(&Event{Time: f.now(), Kind: attempt, Token: a.id(), Number: tries}); err != nil {
 		return "", err
 	}
-	if tries == tokenTries {
+	if tries == TokenTries {
 		f.Log.Warn("The token for enrolment was tried five times and is not accepted again: waybill join")
 	}
 	return a.Token, nil

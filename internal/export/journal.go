@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"waybill/internal/safefs"
@@ -126,7 +127,11 @@ func (j *journal) append(events ...*Event) error {
 // write commits a batch with one sync. The caller holds commit.
 func (j *journal) write(batch []*request) error {
 	if j.broken || j.size >= j.roll {
-		if err := j.begin(); err != nil {
+		err := j.begin()
+		if errors.Is(err, syscall.ENOSPC) && j.dropEvidence() {
+			err = j.begin() // what frees the disk must be written down, too
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -256,6 +261,22 @@ func (j *journal) prune() error {
 		}
 	}
 	return nil
+}
+
+// dropEvidence gives up all segments but the newest, and reports whether there
+// were any. The caller holds commit.
+func (j *journal) dropEvidence() bool {
+	list, err := segments(j.fs, j.dir)
+	if err != nil || len(list) < 2 {
+		return false
+	}
+	for _, n := range list[:len(list)-1] {
+		if err := j.fs.Remove(filepath.Join(j.dir, segmentName(n))); err != nil {
+			return false
+		}
+	}
+	j.log.Warn("The disk is full: older journals of the export were given up", "path", j.dir, "count", len(list)-1)
+	return true
 }
 
 func (j *journal) close() error {

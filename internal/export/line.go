@@ -2,7 +2,6 @@ package export
 
 import (
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,16 +35,12 @@ func appendLine(dst []byte, e *Event) ([]byte, error) {
 
 // parseLine reads a line without its line feed.
 func parseLine(line []byte, e *Event) error {
-	var sum [sumLen / 2]byte
 	if len(line) < sumLen+3 || line[sumLen] != ' ' {
 		return errLine
 	}
-	if _, err := hex.Decode(sum[:], line[:sumLen]); err != nil {
-		return errLine
-	}
 	text := line[sumLen+1:]
-	want := uint32(sum[0])<<24 | uint32(sum[1])<<16 | uint32(sum[2])<<8 | uint32(sum[3])
-	if crc32.Checksum(text, castagnoli) != want {
+	var sum [sumLen]byte
+	if string(fmt.Appendf(sum[:0], "%08x", crc32.Checksum(text, castagnoli))) != string(line[:sumLen]) {
 		return errLine
 	}
 	*e = Event{}

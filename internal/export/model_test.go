@@ -41,15 +41,13 @@ type model struct {
 	keeper  *Keeper
 	clients []*client
 	files   []string
-	sealed  map[string]time.Time
 	gone    map[string]bool
 	steps   int // calls until something else happens; 0: nothing does
 	inside  bool
-	said    []string
 }
 
 func newModel(t *rapid.T) *model {
-	m := &model{t: t, disk: crashfs.New(), now: day, sealed: map[string]time.Time{}, gone: map[string]bool{}}
+	m := &model{t: t, disk: crashfs.New(), now: day, gone: map[string]bool{}}
 	hook := func(process string) hookFS {
 		return hookFS{m.disk, func(op, name string) { m.before(process, op, name) }}
 	}
@@ -143,7 +141,8 @@ func (m *model) mayGo(process, file string) {
 		}
 		return
 	}
-	last, one := m.sealed[file], false
+	var last time.Time // not before the sealing, unless the clock was set back
+	one := false
 	for _, c := range m.clients {
 		switch at := c.maybe[file]; {
 		case !at.IsZero():
@@ -200,8 +199,8 @@ func (m *model) use(c *client) *Visit {
 		if got := c.visit.Collector().Role; got != c.role {
 			m.t.Fatalf("%s entered as %s, want %s", c.from, got, c.role)
 		}
+		c.seen = m.now
 	}
-	c.seen = m.now
 	return c.visit
 }
 
@@ -217,7 +216,11 @@ func (m *model) collect() {
 		return
 	}
 	file := rapid.SampledFrom(m.files).Draw(m.t, "file")
-	switch rapid.IntRange(0, 6).Draw(m.t, "what") {
+	what := rapid.IntRange(0, 6).Draw(m.t, "what")
+	if what != 1 && (what != 2 || c.handout[file] != nil) {
+		c.seen = m.now // the gateway hears of it
+	}
+	switch what {
 	case 0:
 		if h, err := v.Open(file); err == nil {
 			c.handout[file] = h
@@ -322,6 +325,7 @@ func (m *model) refetch(c *client, file string) {
 // no tombstone.
 func (m *model) list(c *client) {
 	m.t.Helper()
+	c.seen = m.now
 	entries, err := c.visit.List()
 	m.check(err)
 	have := map[string]bool{}
@@ -347,7 +351,6 @@ func (m *model) seal(told bool) {
 	file := fileName(len(m.files))
 	m.check(putFile(m.disk, m.o.Files, len(m.files)))
 	m.files = append(m.files, file)
-	m.sealed[file] = m.now
 	if told {
 		m.check(m.keeper.Sealed(sealed(len(m.files) - 1)))
 	}

@@ -101,7 +101,7 @@ func (g *registry) check(i int) error {
 	case !nameForm.MatchString(c.Name):
 		return fmt.Errorf("%q is not a name", c.Name)
 	case !keyForm.MatchString(c.Key):
-		return fmt.Errorf("%q is not the fingerprint of a key, SHA256:...", c.Key)
+		return fmt.Errorf("%q is not the fingerprint of a key, SHA256 and 43 characters", c.Key)
 	case c.Role != Required && c.Role != Observer:
 		return fmt.Errorf("role %q: there are required and observer", c.Role)
 	case c.Instance != "" && !instanceForm.MatchString(c.Instance):

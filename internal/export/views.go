@@ -35,11 +35,11 @@ type arming struct {
 	tries uint64
 }
 
-// A token may be tried tokenTries times; one that has served is tokenUsed.
-const (
-	tokenTries = 5
-	tokenUsed  = tokenTries + 1
-)
+// TokenTries is how often the token of an enrolment may be tried.
+const TokenTries = 5
+
+// tokenUsed are the tries of a token that has served.
+const tokenUsed = TokenTries + 1
 
 // views is the state of the front's journal: the collectors that it met, and
 // what each has seen, received and acknowledged of the files that exist.

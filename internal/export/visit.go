@@ -1,6 +1,7 @@
 package export
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -131,6 +132,11 @@ func (v *Visit) Open(name string) (*Handout, error) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
 	file, err := v.front.FS.Open(v.front.path(name))
+	if errors.Is(err, fs.ErrNotExist) { // it went since, and the tombstone tells why
+		if _, _, why := v.look(&c, name); why != nil {
+			err = why
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
