@@ -1,0 +1,7 @@
+//go:build !linux
+
+package sshd
+
+import "errors"
+
+func confineSockets() error { return errors.ErrUnsupported }
