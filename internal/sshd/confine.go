@@ -3,6 +3,7 @@ package sshd
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -10,10 +11,11 @@ import (
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 )
 
-// Rights are what the process keeps. Paths are of the machine and must exist.
+// Rights are what the process keeps. The directories must exist.
 type Rights struct {
-	Read  []string // directories of which files are read: the sealed tracking files
-	Write []string // directories in which files are made, written, renamed and removed: state, cli_logs, status
+	Root  string   // the data directory; the others are relative to it
+	Read  []string // in which files are read: the sealed tracking files
+	Write []string // in which files are made, written, renamed and removed: state, cli_logs, status
 	// Required makes it an error when the kernel cannot confine the process to
 	// them.
 	Required bool
@@ -24,7 +26,7 @@ type Confinement struct {
 	Landlock int  `json:"landlock"` // version of the kernel's Landlock ABI; 0: none
 	Files    bool `json:"files"`    // no file but those of the rights; nothing can be executed
 	Network  bool `json:"network"`  // no TCP port can be bound or connected to (Landlock)
-	Sockets  bool `json:"sockets"`  // no socket of a network can be made, no program run (seccomp)
+	Sockets  bool `json:"sockets"`  // no socket can be made, no program run (seccomp)
 	// Missing is what the kernel could not do, in words for the operator; empty
 	// when all of it holds.
 	Missing []string `json:"missing,omitempty"`
@@ -39,8 +41,8 @@ func (c Confinement) String() string {
 }
 
 // Confine takes rights away from the whole process, for good: it reads and
-// writes the named directories only, and makes no network connection and no
-// listener that it does not have. Call it when the server listens, the host key
+// writes the named directories only, and makes no connection and no listener that
+// it does not have. Call it when the server listens, the host key
 // is read and logs are open. What the kernel cannot do is said in the result,
 // and is an error where the rights are required.
 func Confine(r Rights) (Confinement, error) {
@@ -77,13 +79,19 @@ const (
 	writeRights = readRights | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSRemoveFile | ll.AccessFSMakeReg | ll.AccessFSMakeDir
 )
 
+// confineFiles also lets the process list names on the way to its directories:
+// os.Root opens every directory of a path.
 func confineFiles(r Rights) error {
 	var rules []landlock.Rule
-	if len(r.Read) > 0 {
-		rules = append(rules, landlock.PathAccess(readRights, r.Read...))
+	add := func(access landlock.AccessFSSet, names []string) {
+		for _, name := range names {
+			rules = append(rules, landlock.PathAccess(access, filepath.Join(r.Root, name)))
+			if first, _, deep := strings.Cut(filepath.ToSlash(filepath.Clean(name)), "/"); deep {
+				rules = append(rules, landlock.PathAccess(ll.AccessFSReadDir, filepath.Join(r.Root, first)))
+			}
+		}
 	}
-	if len(r.Write) > 0 {
-		rules = append(rules, landlock.PathAccess(writeRights, r.Write...))
-	}
+	add(readRights, r.Read)
+	add(writeRights, r.Write)
 	return landlock.V9.BestEffort().Restrict(rules...)
 }

@@ -101,7 +101,8 @@ func (e *enrolments) again(fingerprint string, now time.Time) (string, bool) {
 // enrol makes the key of this connection a collector, if the one who has it also
 // has the token. The rights of the connection stay what they were when it was
 // made: a manager connects anew.
-func (s *session) enrol(text string, c Command) uint32 {
+func (s *session) enrol(c Command) uint32 {
+	text := "enrol " + c.Name // without the proof
 	token, err := s.enrolKey(c)
 	if err != nil {
 		s.refuse(byEnrolment)

@@ -128,7 +128,12 @@ func (g *gate) forget(v *guest) bool {
 	return false
 }
 
-// enter makes a stranger who has proved a key a guest; a reason means no.
+// maxEnrolling bounds the connections that may do nothing but enrol, of
+// whatever keys.
+const maxEnrolling = 4
+
+// enter makes a stranger who has proved a key a guest; a reason means no. A
+// friend's key is known, others may enrol.
 func (g *gate) enter(v *guest, key string, friend bool) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -138,7 +143,11 @@ func (g *gate) enter(v *guest, key string, friend bool) string {
 	if g.guests >= g.limits.Conns {
 		return byFull
 	}
-	if g.byKey[key] >= g.limits.PerKey {
+	limit := g.limits.PerKey
+	if !friend {
+		key, limit = "strangers", min(limit, maxEnrolling)
+	}
+	if g.byKey[key] >= limit {
 		return byKeyFull
 	}
 	if friend && (len(g.friends) < maxFriends || g.friends[v.net]) {
@@ -150,8 +159,8 @@ func (g *gate) enter(v *guest, key string, friend bool) string {
 	return ""
 }
 
-// leave ends what arrive began, in whatever state. It reports whether the
-// connection had been pushed out.
+// leave ends what arrive began, in whatever state, and may be called again. It
+// reports whether the connection had been pushed out.
 func (g *gate) leave(v *guest) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

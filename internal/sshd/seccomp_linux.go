@@ -13,14 +13,13 @@ import (
 const (
 	atNumber = 0
 	atArch   = 4
-	atArg0   = 16 // its low half: the machines below are little-endian
 )
 
 // x32Bit marks system calls of another ABI of x86-64.
 const x32Bit = 0x40000000
 
-// confineSockets forbids the process, for good, to make sockets of any network
-// and to run programs. Landlock does not cover multipath TCP, which is what Go
+// confineSockets forbids the process, for good, to make sockets of any kind and
+// to run programs. Landlock does not cover multipath TCP, which is what Go
 // listens with by default, nor UDP on most kernels. io_uring is forbidden with
 // it, for it makes sockets without a system call of its own.
 func confineSockets() error {
@@ -43,18 +42,16 @@ func confineSockets() error {
 	// A jump skips Jt instructions when it holds and Jf when not.
 	filter := []unix.SockFilter{
 		{Code: load, K: atArch},
-		{Code: equal, K: arch, Jt: 0, Jf: 8},             // else kill
-		{Code: load, K: atNumber},                        //
-		{Code: above, K: x32Bit, Jt: 6, Jf: 0},           // kill
-		{Code: equal, K: unix.SYS_EXECVE, Jt: 6},         // deny
-		{Code: equal, K: unix.SYS_EXECVEAT, Jt: 5},       // deny
-		{Code: equal, K: unix.SYS_IO_URING_SETUP, Jt: 4}, // deny
-		{Code: equal, K: unix.SYS_SOCKET, Jt: 0, Jf: 4},  // else allow
-		{Code: load, K: atArg0},                          //
-		{Code: equal, K: unix.AF_UNIX, Jt: 2, Jf: 1},     // allow, else deny
-		{Code: ret, K: unix.SECCOMP_RET_KILL_PROCESS},    //
-		{Code: ret, K: deny},                             //
-		{Code: ret, K: unix.SECCOMP_RET_ALLOW},           //
+		{Code: equal, K: arch, Jf: 6}, // else kill
+		{Code: load, K: atNumber},
+		{Code: above, K: x32Bit, Jt: 4},                  // kill
+		{Code: equal, K: unix.SYS_EXECVE, Jt: 4},         // deny
+		{Code: equal, K: unix.SYS_EXECVEAT, Jt: 3},       // deny
+		{Code: equal, K: unix.SYS_IO_URING_SETUP, Jt: 2}, // deny
+		{Code: equal, K: unix.SYS_SOCKET, Jt: 1, Jf: 2},  // deny, else allow
+		{Code: ret, K: unix.SECCOMP_RET_KILL_PROCESS},
+		{Code: ret, K: deny},
+		{Code: ret, K: unix.SECCOMP_RET_ALLOW},
 	}
 	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	runtime.LockOSThread()

@@ -162,6 +162,7 @@ func (s *Server) serve(ctx context.Context, draining <-chan struct{}, nc net.Con
 		s.refuse(reason, "from", from.String())
 		return
 	}
+	defer s.gate.leave(v)
 	// Whatever happens, a connection does not outlive the server's bounded stop,
 	// and one that proves nothing does not delay it.
 	defer context.AfterFunc(ctx, func() { nc.Close() })()
@@ -198,7 +199,6 @@ func (s *Server) serve(ctx context.Context, draining <-chan struct{}, nc net.Con
 		s.refuse(reason, "from", from.String())
 		return
 	}
-	defer s.gate.leave(v)
 	defer sc.Close()
 	c := &conn{s: s, sc: sc, from: from, on: on, draining: draining}
 	if reason := c.identify(v); reason != "" {

@@ -59,7 +59,6 @@ func (s *session) run(reqs <-chan *ssh.Request) {
 			finished := done
 			go func() {
 				defer close(finished)
-				defer s.s.recovered()
 				s.work(work)
 			}()
 		case <-ended:
@@ -103,9 +102,16 @@ func (s *session) work(f func() uint32) {
 	defer s.ch.Close()
 	s.log = s.audit().login()
 	defer s.log.logout()
-	status := f()
+	status := s.guarded(f)
 	// The peer may be gone; there is nobody else to tell.
 	_, _ = s.ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{status}))
+}
+
+// guarded runs f; a panic is a failure of this command.
+func (s *session) guarded(f func() uint32) (status uint32) {
+	status = exitFailed
+	defer s.s.recovered()
+	return f()
 }
 
 // request answers a request on the channel. The first that asks for something
@@ -169,7 +175,7 @@ func (s *session) exec(text string) uint32 {
 	}
 	s.s.books.command()
 	if c.Verb == Enrol {
-		return s.enrol(text, c)
+		return s.enrol(c)
 	}
 	var v Visit
 	if c.Verb == Hello {
