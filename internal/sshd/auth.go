@@ -87,7 +87,7 @@ func (s *Server) judge(user string, key ssh.PublicKey) (*ssh.Permissions, error)
 	if s.Front.Knows(p.Extensions[extFingerprint]) {
 		return p, nil
 	}
-	if _, armed := s.enrolments.token(s.Front); armed {
+	if _, armed := s.Front.Token(); armed {
 		p.Extensions[extEnrol] = "yes"
 		return p, nil
 	}

@@ -80,7 +80,7 @@ func Parse(text string) (Command, error) {
 		return parseFile(Refetch, "usage: refetch FILE", args)
 	case "hello":
 		if len(args) != 1 || !isName(args[0]) {
-			return refuse("usage: hello INSTANCE (letters, digits, '.', '_' and '-', at most 64)")
+			return refuse("usage: hello INSTANCE (at most 64 of A-Z a-z 0-9 . _ : @ -)")
 		}
 		return Command{Verb: Hello, Name: args[0]}, nil
 	case "evidence":
@@ -210,7 +210,7 @@ func isName(s string) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_':
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == ':', c == '@':
 		case c == '.' || c == '-':
 			if i == 0 {
 				return false

@@ -16,12 +16,8 @@ const (
 	serverLabel = "waybill enrol 1 server\n"
 )
 
-const (
-	// maxTries bounds the wrong proofs for a token.
-	maxTries = 5
-	// repeatFor is how long a manager that got no answer may ask again.
-	repeatFor = 10 * time.Minute
-)
+// repeatFor is how long a manager that got no answer may ask again.
+const repeatFor = 10 * time.Minute
 
 var (
 	errEnrol    = errors.New("not enrolled: no token waits here, or the proof is wrong")
@@ -49,39 +45,14 @@ func proof(token, label string, sessionID, clientKey []byte) string {
 	return hex.EncodeToString(m.Sum(nil))
 }
 
-// enrolments guards the tokens.
+// enrolments remember the last token that was used, by which key and when: its
+// owner may ask again.
 type enrolments struct {
-	mu    sync.Mutex
-	wrong [sha256.Size]byte // digest of the token that the tries are for
-	tries int
-	// The last one that was used, by which key and when: its owner may ask again.
+	mu   sync.Mutex
 	used struct {
 		token, fingerprint string
 		at                 time.Time
 	}
-}
-
-// token returns the armed token, unless it was guessed at too often.
-func (e *enrolments) token(f Front) (string, bool) {
-	t, armed := f.Token()
-	if !armed || t == "" {
-		return "", false
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.wrong == sha256.Sum256([]byte(t)) && e.tries >= maxTries {
-		return "", false
-	}
-	return t, true
-}
-
-func (e *enrolments) failed(token string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if d := sha256.Sum256([]byte(token)); e.wrong != d {
-		e.wrong, e.tries = d, 0
-	}
-	e.tries++
 }
 
 func (e *enrolments) done(token, fingerprint string, at time.Time) {
@@ -125,12 +96,14 @@ func (s *session) enrolKey(c Command) (token string, err error) {
 	if !s.enrolOnly {
 		return "", errEnrolled
 	}
-	token, armed := e.token(s.s.Front)
-	if !armed {
-		return "", errEnrol
+	token, err = s.s.Front.Try()
+	if err != nil {
+		if _, armed := s.s.Front.Token(); !armed {
+			return "", errEnrol
+		}
+		return "", err
 	}
 	if !proves(token) {
-		e.failed(token)
 		return "", errEnrol
 	}
 	if err := s.s.Front.Enrol(s.fingerprint, s.from, c.Name, ""); err != nil {

@@ -16,8 +16,12 @@ type Front interface {
 	// Enter begins the visit of a collector. It fails where the key is unknown or
 	// not allowed from that address. An empty instance is a stock client.
 	Enter(fingerprint string, from netip.Addr, instance string) (Visit, error)
-	// Token is the enrolment token that waits to be used, if there is one.
+	// Token is the enrolment token that waits to be used, if there is one. One
+	// that was tried too often is none.
 	Token() (token string, armed bool)
+	// Try counts a try to prove the token, durably, and returns the token to check
+	// the proof with.
+	Try() (token string, err error)
 	// Enrol makes a key a required collector and uses the token up, durably.
 	Enrol(fingerprint string, from netip.Addr, name, instance string) error
 }

@@ -37,7 +37,7 @@ func FuzzSession(f *testing.F) {
 	f.Add([]byte(step(0, 0, "direct-tcpip\x00abc") + step(0, 0, "session") + step(1, 0, "shell\x00") + step(1, 0, "env\x00x") + step(4, 0, "")))
 	f.Add([]byte(exec(0, "enrol a "+strings.Repeat("0", 64)) + exec(1, "evidence 2023-02-13T19:00:00Z 2023-02-13T20:00:00Z")))
 	f.Fuzz(func(t *testing.T, script []byte) {
-		s := newSite(t, func(s *site) { s.Limits = sshd.Limits{Stall: time.Second, Stop: time.Millisecond} })
+		s := newSite(t, func(s *site) { s.Limits = sshd.Limits{Stall: 10 * time.Second, Stop: time.Millisecond} })
 		defer func() {
 			if n := s.Status().Refused["internal error"]; n != 0 {
 				t.Errorf("a panic: %q", s.log.all())

@@ -365,6 +365,11 @@ func TestStop(t *testing.T) {
 				}()
 				<-copying
 				begin := time.Now()
+				time.AfterFunc(time.Second, func() {
+					if _, err := c.NewSession(); err == nil || !strings.Contains(err.Error(), "stopping") {
+						t.Errorf("another command while the server stops: %v", err)
+					}
+				})
 				if err := s.stop(); err != nil {
 					t.Error(err)
 				}

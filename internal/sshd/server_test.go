@@ -142,6 +142,15 @@ type netError struct{}
 
 func (*netError) Error() string { return "input/output error" }
 
+func TestTombstone(t *testing.T) {
+	s := newSite(t)
+	s.x.Expire(fileA)
+	_, records, status, _ := scp(s.connect(t), "scp -f "+fileA, nil)
+	if want := "\x01scp: /export/tracking/" + fileA + ": No such file or directory (expired by the quota)\n"; records != want || status != 1 {
+		t.Errorf("scp = %q, %d", records, status)
+	}
+}
+
 func TestOwnCommands(t *testing.T) {
 	s := newSite(t)
 	c := s.connect(t)

@@ -223,17 +223,24 @@ func (s *session) refused(text string, c Command, err error) uint32 {
 	return s.fail(exitFailed, words)
 }
 
+// noSuchFile is what every collector understands.
+const noSuchFile = "No such file or directory"
+
 // explain turns an error into words for the collector. What he need not know
 // goes to the log.
 func (s *session) explain(err error) string {
+	var words string
+	var known bool
 	if s.s.Explain != nil {
-		if words, ok := s.s.Explain(err); ok {
-			return words
-		}
+		words, known = s.s.Explain(err)
 	}
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && known: // and why
+		return noSuchFile + " (" + words + ")"
 	case errors.Is(err, fs.ErrNotExist):
-		return "No such file or directory"
+		return noSuchFile
+	case known:
+		return words
 	case errors.Is(err, errRevoked), errors.Is(err, errNotEnrolled), errors.Is(err, errInstance), errors.Is(err, errEnrol), errors.Is(err, errEnrolled):
 		return err.Error()
 	}

@@ -22,7 +22,14 @@ var (
 	ErrPinned    = errors.New("this key may not be used from that address")
 	ErrNoReceipt = errors.New("no receipt: copy the file first")
 	ErrGone      = errors.New("not held any more")
+	ErrExpired   = gone("expired by the quota")
 )
+
+// gone is the reason of a tombstone.
+type gone string
+
+func (g gone) Error() string        { return string(g) }
+func (g gone) Is(target error) bool { return target == fs.ErrNotExist }
 
 // Export implements sshd.Front. The zero value knows nobody.
 type Export struct {
@@ -31,10 +38,12 @@ type Export struct {
 	keys     map[string]string // fingerprint to name
 	pinned   map[string]netip.Addr
 	token    string
+	tries    int
 	journal  []Event
 	acked    map[[2]string]bool // collector, file
 	received map[[2]string]bool
 	entered  int
+	expired  map[string]bool
 	readErr  error
 }
 
@@ -47,7 +56,7 @@ type Event struct {
 
 // Explain is for sshd.Server: every refusal above is for the collector.
 func Explain(err error) (string, bool) {
-	for _, e := range []error{ErrUnknown, ErrPinned, ErrNoReceipt, ErrGone} {
+	for _, e := range []error{ErrUnknown, ErrPinned, ErrNoReceipt, ErrGone, ErrExpired} {
 		if errors.Is(err, e) {
 			return e.Error(), true
 		}
@@ -95,8 +104,19 @@ func (x *Export) Pin(fingerprint string, to netip.Addr) {
 // Arm sets the enrolment token; "" disarms.
 func (x *Export) Arm(token string) {
 	x.mu.Lock()
-	x.token = token
+	x.token, x.tries = token, 0
 	x.mu.Unlock()
+}
+
+// Expire leaves a tombstone in the place of a file.
+func (x *Export) Expire(name string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.expired == nil {
+		x.expired = map[string]bool{}
+	}
+	x.expired[name] = true
+	delete(x.files, name)
 }
 
 // FailReads has every read of a file fail; nil: none.
@@ -161,7 +181,18 @@ func (x *Export) Enter(fingerprint string, from netip.Addr, instance string) (ss
 func (x *Export) Token() (string, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.token, x.token != ""
+	return x.token, x.token != "" && x.tries < 5
+}
+
+// Try implements sshd.Front.
+func (x *Export) Try() (string, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.token == "" || x.tries >= 5 {
+		return "", errors.New("not armed")
+	}
+	x.tries++
+	return x.token, nil
 }
 
 // Enrol implements sshd.Front.
@@ -202,6 +233,9 @@ func (v *visit) List() ([]sshd.Entry, error) {
 func (v *visit) Open(name string) (sshd.Handout, error) {
 	v.x.mu.Lock()
 	defer v.x.mu.Unlock()
+	if v.x.expired[name] {
+		return nil, ErrExpired
+	}
 	b, ok := v.x.files[name]
 	if !ok || v.x.acked[[2]string{v.name, name}] {
 		return nil, &fs.PathError{Op: "open", Path: "pub/export/tracking/" + name, Err: fs.ErrNotExist}
