@@ -147,6 +147,8 @@ func newCrashRun(t *testing.T, files map[string][]byte, spoiled string) *crashRu
 	return r
 }
 
+func (r *crashRun) now() time.Time { return day }
+
 func (r *crashRun) on(track *taker) {
 	r.track = track
 	r.gateway.durable = func(name string, content []byte) error {
@@ -157,7 +159,7 @@ func (r *crashRun) on(track *taker) {
 		f, err := left.Open(path.Join(track.dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			// A part that is journalled as pulled is published at the next start.
-			j, jerr := openJournal(left, journalsDir+"/mx-a", func() time.Time { return day })
+			j, jerr := openJournal(left, journalsDir+"/mx-a", r.now)
 			if jerr != nil {
 				return jerr
 			}
@@ -186,7 +188,7 @@ func (r *crashRun) crashed(fsys *crashfs.FS) *crashRun {
 // pass is one life of the manager: it opens its spool and makes a pass.
 func (r *crashRun) pass() error {
 	set := &settings{fs: safefs.FS(r.track), poll: time.Minute, inFlight: 1, maxFile: 1 << 20,
-		now: func() time.Time { return day }, ops: slog.New(slog.DiscardHandler), log: slog.New(slog.DiscardHandler)}
+		now: r.now, ops: slog.New(slog.DiscardHandler), log: slog.New(slog.DiscardHandler)}
 	p := newPuller(set, Gateway{Name: "mx-a", Address: "192.0.2.64:22"}, nil)
 	var err error
 	if p.spool, err = openSpool(set.fs, "mx-a", set.now); err != nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -328,9 +329,9 @@ func (s *pass) vanished(ctx context.Context, name string) error {
 			rec.Reason += "; the gateway has no evidence: " + err.Error()
 		}
 		rec.Evidence = events
-		if by := takenBy(events, s.p.o.instance); by != "" {
+		if by, why := whereTo(events, s.p.o.instance); why != "" {
 			rec.Remote = by
-			rec.Reason = "listed and then gone: taken by another collector, " + by
+			rec.Reason = "listed and then gone: " + why
 		}
 	} else {
 		rec.Reason += ": another collector may have taken it"
@@ -369,35 +370,47 @@ func (s *pass) evidenceOf(ctx context.Context, name string) ([]json.RawMessage, 
 	return out, nil
 }
 
-// takenBy names the collector that acknowledged a file and is not this one. It
-// reads the few keys of the gateway's events that it needs.
-func takenBy(events []json.RawMessage, instance string) string {
+// party is a collector in the gateway's events.
+type party struct {
+	Name, Address string
+}
+
+func (p party) String() string {
+	switch {
+	case p.Name == "":
+		return p.Address
+	case p.Address == "":
+		return p.Name
+	}
+	return p.Name + " at " + p.Address
+}
+
+// goneEvent are the keys of the gateway's events that tell where a file went.
+type goneEvent struct {
+	Event    string
+	Instance string
+	Reason   string
+	party
+}
+
+// whereTo tells from the gateway's events why a file is gone: who took it, ""
+// when nobody did, and in words.
+func whereTo(events []json.RawMessage, instance string) (by, why string) {
 	for _, raw := range slices.Backward(events) {
-		var e struct {
-			Event, Kind                                      string
-			Collector, Name, Address, From, Remote, Instance string
+		var e goneEvent
+		if json.Unmarshal(raw, &e) != nil {
+			continue // of a newer gateway; it is kept as it is
 		}
-		if json.Unmarshal(raw, &e) != nil || e.Event != "acknowledged" && e.Kind != "acknowledged" {
-			continue
-		}
-		if e.Instance == instance && instance != "" {
-			continue
-		}
-		who := e.Collector
-		if who == "" {
-			who = e.Name
-		}
-		for _, address := range []string{e.Address, e.From, e.Remote} {
-			if address != "" {
-				if who != "" {
-					return who + " at " + address
-				}
-				return address
+		switch e.Event {
+		case "acknowledged":
+			if e.Instance != instance || instance == "" {
+				by = e.String()
+				return by, "taken by another collector, " + by
 			}
-		}
-		if who != "" {
-			return who
+			return "", "we acknowledged it before"
+		case "expired":
+			return "", strings.TrimSuffix("expired at the gateway: "+e.Reason, ": ")
 		}
 	}
-	return ""
+	return "", ""
 }

@@ -338,7 +338,7 @@ func TestVanished(t *testing.T) {
 		s := startServer(t, files)
 		if own {
 			s.hello = helloLine
-			s.evidence = fmt.Sprintf(`{"time":"2023-02-13T19:22:40Z","event":"acknowledged","file":%q,"collector":"sma-b","address":"192.0.2.94"}`+"\n"+
+			s.evidence = fmt.Sprintf(`{"time":"2023-02-13T19:22:40Z","event":"acknowledged","file":%q,"collector":"c1","name":"sma-b","address":"192.0.2.94"}`+"\n"+
 				`{"time":"2023-02-13T19:22:40Z","event":"acknowledged","file":"tracking.@20200213T191631Z_20200213T191931Z.s.gz","collector":"sma-c"}`+"\n"+"no json "+names[1]+"\n", names[1])
 		}
 		// A rival takes the second file between our listing and our copy.
@@ -369,6 +369,26 @@ func TestVanished(t *testing.T) {
 			if !own && r.Evidence != nil {
 				t.Errorf("record: %+v", r)
 			}
+		}
+	}
+}
+
+func TestWhereTo(t *testing.T) {
+	for _, tc := range []struct{ events, by, why string }{
+		{``, "", ""},
+		{`{"event":"sealed"}`, "", ""},
+		{`{"event":"sealed"}|{"event":"acknowledged","name":"b","address":"192.0.2.9","instance":"x"}|{"event":"removed"}`, "b at 192.0.2.9", "taken by another collector, b at 192.0.2.9"},
+		{`{"event":"acknowledged","address":"192.0.2.9"}`, "192.0.2.9", "taken by another collector, 192.0.2.9"},
+		{`{"event":"acknowledged","name":"a","instance":"me"}`, "", "we acknowledged it before"},
+		{`{"event":"acknowledged","name":"b","instance":"x"}|{"event":"expired","reason":"quota"}`, "", "expired at the gateway: quota"},
+		{`{"event":7}|[]`, "", ""},
+	} {
+		var events []json.RawMessage
+		for e := range strings.SplitSeq(tc.events, "|") {
+			events = append(events, json.RawMessage(e))
+		}
+		if by, why := whereTo(events, "me"); by != tc.by || why != tc.why {
+			t.Errorf("%s: %q, %q", tc.events, by, why)
 		}
 	}
 }
