@@ -29,7 +29,7 @@ const (
 // and may import it.
 var layers = [][]string{
 	{"internal/track", "internal/safefs", "internal/safetext", "internal/supervise", "internal/simulate", "internal/testkit"},
-	{"internal/window", "internal/maillog", "internal/source", "internal/mailqueue"},
+	{"internal/window", "internal/maillog", "internal/source", "internal/mailqueue", "internal/oplog"},
 	{"internal/export", "internal/coverage", "internal/store"},
 	{"internal/importer", "internal/qlogd", "internal/sshd", "internal/smad", "internal/trackerd", "internal/logsub",
 		"internal/search", "internal/reconcile", "internal/doctor", "internal/alert"},
