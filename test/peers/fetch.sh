@@ -127,4 +127,38 @@ if ! have opensmtpd; then
   complete opensmtpd
 fi
 
-grep -hE '^(exim4-daemon|sendmail-bin|opensmtpd) ?' "$out"/{exim,sendmail,opensmtpd}/versions
+# take_all DIRECTORY: the modules of a directory of the packages, which a program
+# loads when it runs.
+take_all() {
+  local module
+  (cd "$work/unpacked" && find "$1" -name '*.so*') | while read -r module; do take "$work/unpacked/$module" "/$module"; done
+}
+
+lib=usr/lib/$(uname -m)-linux-gnu
+
+if ! have rsyslog; then
+  begin rsyslog rsyslog rsyslog-openssl
+  take "$work/unpacked/usr/sbin/rsyslogd" /usr/sbin/rsyslogd
+  take_all "$lib/rsyslog"
+  take "/$lib/libgcc_s.so.1" "/$lib/libgcc_s.so.1" # which ends threads
+  complete rsyslog
+fi
+
+if ! have syslog-ng; then
+  begin syslog-ng syslog-ng-core
+  take "$work/unpacked/usr/sbin/syslog-ng" /usr/sbin/syslog-ng
+  take_all usr/lib/syslog-ng
+  cp -r "$work/unpacked/usr/share/syslog-ng" "$root/usr/share/"
+  complete syslog-ng
+fi
+
+# systemd-journal-remote makes files of the journal without a systemd that runs.
+if ! have journal; then
+  begin journal systemd-journal-remote
+  found=$found:/$lib/systemd
+  remote=$(find "$work/unpacked" -type f -name systemd-journal-remote -path '*lib/systemd/*')
+  take "$remote" /usr/lib/systemd/systemd-journal-remote
+  complete journal
+fi
+
+grep -hE '^(exim4-daemon|sendmail-bin|opensmtpd|rsyslog|syslog-ng-core|systemd-journal-remote) ?' "$out"/{exim,sendmail,opensmtpd,rsyslog,syslog-ng,journal}/versions

@@ -87,6 +87,11 @@ func rfc5424(text, body string, o origin) (message, bool) {
 		return message{}, false
 	}
 	m := message{line: text}
+	if n := dataEnd(rest); strings.HasPrefix(rest[n:], "  ") && len(rest) > n+2 {
+		// rsyslog writes the blank in front of a message twice.
+		m.line = text[:len(text)-len(rest)+n] + rest[n+1:]
+		rest = rest[:n] + rest[n+1:]
+	}
 	if stamp != "-" {
 		at, err := time.Parse(time.RFC3339, stamp)
 		if err != nil {
@@ -107,6 +112,29 @@ func rfc5424(text, body string, o origin) (message, bool) {
 		m.line = text[:len(text)-len(body)] + "1 " + stamp + " " + host + " " + rest
 	}
 	return m, true
+}
+
+// dataEnd is where the structured data ends in "app pid id data text".
+func dataEnd(s string) int {
+	n := 0
+	for range 3 {
+		n += strings.IndexByte(s[n:], ' ') + 1
+	}
+	if s[n:] == "" || s[n] != '[' {
+		return n + max(strings.IndexByte(s[n:], ' '), 0)
+	}
+	quoted := false
+	for at := n; at < len(s); at++ {
+		switch c := s[at]; {
+		case c == '\\' && quoted:
+			at++
+		case c == '"':
+			quoted = !quoted
+		case c == ']' && !quoted && (at+1 == len(s) || s[at+1] != '['):
+			return at + 1
+		}
+	}
+	return len(s) // it does not end: nothing is known of a text
 }
 
 // stampForm is that of times of receipt.
