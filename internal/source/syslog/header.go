@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"waybill/internal/source/inlet"
 )
 
 // message is what a datagram or a frame says.
@@ -24,7 +26,7 @@ type origin struct {
 // read makes a line of a message; false when it says nothing.
 func read(b []byte, o origin) (message, bool) {
 	b = bytes.TrimRight(b, "\r\n\x00 ")
-	text := oneLine(string(b))
+	text := inlet.OneLine(string(b))
 	body := text[priority(text):]
 	if strings.TrimLeft(body, " ") == "" {
 		return message{}, false
@@ -35,31 +37,6 @@ func read(b []byte, o origin) (message, bool) {
 		}
 	}
 	return rfc3164(text, body, o), true
-}
-
-// oneLine writes controls as rsyslog does: a line that holds a newline would be
-// two.
-func oneLine(s string) string {
-	n := 0
-	for i := range len(s) {
-		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
-			n++
-		}
-	}
-	if n == 0 {
-		return s
-	}
-	var b strings.Builder
-	b.Grow(len(s) + 3*n)
-	for i := range len(s) {
-		c := s[i]
-		if c < ' ' && c != '\t' || c == 0x7f {
-			b.Write([]byte{'#', '0' + c>>6, '0' + c>>3&7, '0' + c&7})
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
 }
 
 // priority is the length of "<22>" at the start of s, 0 for none.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"waybill/internal/maillog"
+	"waybill/internal/source/inlet"
 )
 
 func location(t testing.TB, name string) *time.Location {
@@ -124,11 +125,11 @@ func FuzzRead(f *testing.F) {
 		if strings.ContainsAny(m.line, "\n\r\x00\x1b") || m.line == "" || len(m.line) > 4*len(text)+100 {
 			t.Errorf("%q", m.line)
 		}
-		if !strings.Contains(text, m.host) && !strings.Contains(oneLine(text), m.host) {
+		if !strings.Contains(text, m.host) && !strings.Contains(inlet.OneLine(text), m.host) {
 			t.Errorf("host %q is not in %q", m.host, text)
 		}
 		// What was written is still there, behind the header.
-		end := oneLine(strings.TrimRight(text, "\r\n\x00 "))
+		end := inlet.OneLine(strings.TrimRight(text, "\r\n\x00 "))
 		if n := min(len(end), 5); len(end) > 60 && !strings.HasSuffix(m.line, end[len(end)-n:]) {
 			t.Errorf("%q became %q", text, m.line)
 		}

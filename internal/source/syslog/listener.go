@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"waybill/internal/source/inlet"
 )
 
 // Received is one line from the network.
@@ -24,11 +26,13 @@ type Received struct {
 	Line    string // for package maillog, without a line break
 }
 
+func (r *Received) size() int { return len(r.Line) + len(r.Host) + len(r.Peer) }
+
 // Listener listens. Run must be called once; all else is safe for concurrent
 // use, but Poll, which has one caller.
 type Listener struct {
 	o       Options
-	queue   *queue
+	queue   *inlet.Queue[Received]
 	packets []*net.UDPConn
 	streams []stream
 	bound   []EndpointStatus
@@ -58,7 +62,7 @@ func Listen(o Options) (*Listener, error) {
 	if err := o.fill(); err != nil {
 		return nil, fmt.Errorf("syslog: %w", err)
 	}
-	l := &Listener{o: o, queue: newQueue(o.Buffer), senders: make(map[netip.Addr]*sender), refused: make(map[netip.Addr]*Refusal),
+	l := &Listener{o: o, queue: inlet.NewQueue(o.Buffer, (*Received).size), senders: make(map[netip.Addr]*sender), refused: make(map[netip.Addr]*Refusal),
 		other: &sender{limit: rate.NewLimiter(rate.Limit(o.Rate), o.Burst)}}
 	for _, e := range o.Endpoints {
 		if err := l.bind(e); err != nil {
@@ -97,12 +101,12 @@ func (l *Listener) bind(e Endpoint) error {
 }
 
 // Wake has something when there is something to poll.
-func (l *Listener) Wake() <-chan struct{} { return l.queue.wake }
+func (l *Listener) Wake() <-chan struct{} { return l.queue.Wake() }
 
 // Poll gives the lines that have come to take, in the order in which they came,
 // and does not wait for any. When take fails, its error is returned, and the
 // line is the first of the next Poll. It works also when Run has ended.
-func (l *Listener) Poll(take func(Received) error) error { return l.queue.poll(take) }
+func (l *Listener) Poll(take func(Received) error) error { return l.queue.Poll(take) }
 
 // Watched is the time during which it listened; to is now while it does.
 func (l *Listener) Watched() (from, to time.Time) {

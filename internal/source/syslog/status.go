@@ -75,7 +75,7 @@ const maxRefusals = 64
 // Status is how the listener is doing.
 func (l *Listener) Status() Status {
 	l.drops()
-	lines, bytes := l.queue.len()
+	lines, bytes := l.queue.Len()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.status

@@ -128,7 +128,7 @@ func (l *Listener) serve(ctx context.Context, c net.Conn, from netip.Addr, x *se
 			continue
 		}
 		r.Peer = peer
-		if !l.slow(ctx, x, at) || !l.queue.put(ctx, r) {
+		if !l.slow(ctx, x, at) || !l.queue.Put(ctx, r) {
 			// It is not ours yet: the sender learns from the reset that not all
 			// that it sent was read.
 			reset(c)

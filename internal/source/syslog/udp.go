@@ -33,7 +33,7 @@ func (l *Listener) datagrams(ctx context.Context, c *net.UDPConn) error {
 		if !ok {
 			continue
 		}
-		if !l.queue.offer(r) {
+		if !l.queue.Offer(r) {
 			l.lose(x, at, func(c *Counts) { c.Overflow++ })
 			continue
 		}
