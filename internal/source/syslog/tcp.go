@@ -95,7 +95,7 @@ func (l *Listener) serve(ctx context.Context, c net.Conn, from netip.Addr, x *se
 	if t, ok := c.(*net.TCPConn); ok {
 		_ = t.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: keepAlivePeriod, Interval: keepAlivePeriod, Count: 3})
 	}
-	peer := ""
+	peer, via := "", "tcp"
 	if secure {
 		t := tls.Server(c, l.o.TLS)
 		shake, cancel := context.WithTimeout(ctx, handshakeTime)
@@ -108,7 +108,7 @@ func (l *Listener) serve(ctx context.Context, c net.Conn, from netip.Addr, x *se
 			l.o.Log.Warn("syslog connection ended in the TLS handshake", "source", from.String(), "err", err)
 			return
 		}
-		peer = peerName(t)
+		peer, via = peerName(t), "tls"
 		c = t
 	}
 	f := newFramer(c)
@@ -123,7 +123,7 @@ func (l *Listener) serve(ctx context.Context, c net.Conn, from netip.Addr, x *se
 			return
 		}
 		at := l.o.Now()
-		r, ok := l.received(msg, cut, from, x, at)
+		r, ok := l.received(msg, cut, via, from, x, at)
 		if !ok {
 			continue
 		}

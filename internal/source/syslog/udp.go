@@ -29,7 +29,7 @@ func (l *Listener) datagrams(ctx context.Context, c *net.UDPConn) error {
 			l.lose(x, at, func(c *Counts) { c.Limited++ })
 			continue
 		}
-		r, ok := l.received(buf[:n], false, from, x, at)
+		r, ok := l.received(buf[:n], false, "udp", from, x, at)
 		if !ok {
 			continue
 		}
