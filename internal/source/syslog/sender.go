@@ -77,7 +77,8 @@ func (l *Listener) received(b []byte, cut bool, via string, from netip.Addr, x *
 	return Received{From: from, Via: via, Host: m.host, At: at, Written: m.at, Line: m.line}, ok
 }
 
-// accept notes that a line lies in the buffer.
+// accept notes a line that goes into the buffer, before anybody can have polled
+// it.
 func (l *Listener) accept(x *sender, r *Received) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -88,6 +89,11 @@ func (l *Listener) accept(x *sender, r *Received) {
 	if !r.Written.IsZero() {
 		x.status.Skew = r.Written.Sub(r.At)
 	}
+}
+
+// unaccept takes that back for a line that did not get in.
+func (l *Listener) unaccept(x *sender) {
+	l.count(x, func(c *Counts) { c.Received-- })
 }
 
 // tellEvery is how often the same complaint is logged.

@@ -128,13 +128,18 @@ func (l *Listener) serve(ctx context.Context, c net.Conn, from netip.Addr, x *se
 			continue
 		}
 		r.Peer = peer
-		if !l.slow(ctx, x, at) || !l.queue.Put(ctx, r) {
-			// It is not ours yet: the sender learns from the reset that not all
-			// that it sent was read.
+		// A line that is not taken is not ours: the sender learns from the reset
+		// that not all that it sent was read.
+		if !l.slow(ctx, x, at) {
 			reset(c)
 			return
 		}
 		l.accept(x, &r)
+		if !l.queue.Put(ctx, r) {
+			l.unaccept(x)
+			reset(c)
+			return
+		}
 	}
 }
 

@@ -33,10 +33,10 @@ func (l *Listener) datagrams(ctx context.Context, c *net.UDPConn) error {
 		if !ok {
 			continue
 		}
-		if !l.queue.Offer(r) {
-			l.lose(x, at, func(c *Counts) { c.Overflow++ })
-			continue
-		}
 		l.accept(x, &r)
+		if !l.queue.Offer(r) {
+			l.unaccept(x)
+			l.lose(x, at, func(c *Counts) { c.Overflow++ })
+		}
 	}
 }
