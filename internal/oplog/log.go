@@ -364,10 +364,8 @@ func (l *Log) rolled() ([]string, error) {
 
 // timeOf reads a name that rename gave.
 func (l *Log) timeOf(name string) (time.Time, bool) {
-	s, ok := strings.CutPrefix(name, l.o.Name+".@")
-	if s, ok = strings.CutSuffix(s, ".s"); !ok {
-		return time.Time{}, false
-	}
+	s, prefix := strings.CutPrefix(name, l.o.Name+".@")
+	s, suffix := strings.CutSuffix(s, ".s")
 	t, err := time.Parse(nameTime, s)
-	return t, err == nil
+	return t, prefix && suffix && err == nil
 }

@@ -351,7 +351,7 @@ func FuzzLine(f *testing.F) {
 		if strings.Count(got, "\n") != 4 || strings.ContainsAny(got, "\r\x1b\x00\v\f") {
 			t.Errorf("%q", got)
 		}
-		if l = New(o); len(names(t, fsys)) != 1 {
+		if New(o); len(names(t, fsys)) != 1 {
 			t.Errorf("a head is not known again: %q", got)
 		}
 	})

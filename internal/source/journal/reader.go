@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,6 +25,8 @@ import (
 var (
 	// ErrMissing: there is no journalctl.
 	ErrMissing = errors.New("journalctl is not installed")
+	// ErrNone: there are no files of the journal.
+	ErrNone = errors.New("there is no journal")
 	// ErrDenied: it shows this user nothing, or nothing but his own.
 	ErrDenied = errors.New("permission denied")
 	// ErrCursor: it does not take the cursor for one.
@@ -103,9 +107,6 @@ type Reader struct {
 func New(o Options) *Reader {
 	if o.Buffer <= 0 {
 		o.Buffer = DefaultBuffer
-	}
-	if o.Command == "" {
-		o.Command = "journalctl"
 	}
 	if len(o.Units)+len(o.Identifiers)+len(o.Facilities) == 0 {
 		o.Facilities = []string{"mail"}
@@ -198,11 +199,14 @@ func (r *Reader) Run(ctx context.Context) error {
 }
 
 func (r *Reader) run(asked context.Context) error {
+	if r.o.Command == "" && r.none() {
+		return r.fail(ErrNone, "")
+	}
 	ctx, cancel := context.WithCancel(asked)
 	defer cancel()
 	r.mu.Lock()
 	after := r.after
-	c := exec.CommandContext(ctx, r.o.Command, r.args()...)
+	c := exec.CommandContext(ctx, cmp.Or(r.o.Command, "journalctl"), r.args()...)
 	r.mu.Unlock()
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	c.WaitDelay = stopTime
@@ -241,6 +245,39 @@ func (r *Reader) run(asked context.Context) error {
 		return r.fail(fmt.Errorf("%w: %w", ErrEnded, werr), words.text)
 	}
 	return r.fail(ErrEnded, words.text)
+}
+
+// none reports whether there is no file of a journal, for which journalctl would
+// wait in silence. What may not be listed is not none.
+func (r *Reader) none() bool {
+	roots := []string{"/var/log/journal", "/run/log/journal"}
+	if r.o.Directory != "" {
+		roots = []string{r.o.Directory}
+	}
+	for _, root := range roots {
+		for _, dir := range append(subdirs(root), root) {
+			list, err := os.ReadDir(dir)
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
+				return false
+			}
+			for _, e := range list {
+				if strings.HasSuffix(e.Name(), ".journal") {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+func subdirs(root string) (dirs []string) {
+	list, _ := os.ReadDir(root) // none reads it again
+	for _, e := range list {
+		if e.IsDir() {
+			dirs = append(dirs, filepath.Join(root, e.Name()))
+		}
+	}
+	return dirs
 }
 
 // said is what journalctl said beside its entries.
@@ -342,6 +379,8 @@ func (r *Reader) fail(err error, said string) error {
 	switch {
 	case errors.Is(err, ErrMissing):
 		e.Hint = "install systemd, or read a file: a source with file: /var/log/mail.log"
+	case errors.Is(err, ErrNone) && r.o.Directory == "":
+		e.Hint = "run: systemctl status systemd-journald; and see Storage= in /etc/systemd/journald.conf"
 	case errors.Is(err, ErrDenied) && r.o.Directory != "":
 		e.Hint = "the user " + me() + " must be able to read the directory and the files in it"
 	case errors.Is(err, ErrDenied):

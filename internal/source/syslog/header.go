@@ -224,13 +224,10 @@ func maybeStamp(s string) bool {
 	if isDigit(s[0]) && isDigit(s[1]) && isDigit(s[2]) && isDigit(s[3]) && s[4] == '-' {
 		return true
 	}
-	for _, word := range []string{s[:3], strings.TrimLeft(s, "*: ")[:min(3, len(strings.TrimLeft(s, "*: ")))]} {
-		if _, err := time.Parse("Jan", word); err == nil {
-			return true
-		}
-		if _, err := time.Parse("Mon", word); err == nil && s[3] == ' ' {
-			return true
-		}
+	_, month := time.Parse("Jan", s[:3])
+	_, weekday := time.Parse("Mon", s[:3])
+	if s[3] == ' ' && (month == nil || weekday == nil) {
+		return true
 	}
 	return s[0] == '{'
 }
@@ -243,6 +240,9 @@ func resolve(wall time.Time, o origin) time.Time {
 		zone = time.Local
 	}
 	now := o.at.In(zone)
+	if t := time.Date(now.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), 0, zone); t.Sub(o.at).Abs() < 100*24*time.Hour && t.Day() == wall.Day() && !changes(t) {
+		return t
+	}
 	var best time.Time
 	for y := now.Year() - 1; y <= now.Year()+1; y++ {
 		t := time.Date(y, wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), 0, zone)
@@ -263,6 +263,13 @@ func resolve(wall time.Time, o origin) time.Time {
 		return o.at.In(zone).Truncate(time.Second)
 	}
 	return best
+}
+
+// changes reports whether clocks are changed near t.
+func changes(t time.Time) bool {
+	_, before := t.Add(-3 * time.Hour).Zone()
+	_, behind := t.Add(3 * time.Hour).Zone()
+	return before != behind
 }
 
 // hostOf is the name at the start of what stands behind a stamp, "" where a

@@ -16,7 +16,8 @@ import (
 
 // Received is one line from the network.
 type Received struct {
-	From netip.Addr // who sent it; over UDP whoever says so
+	From netip.Addr // who sent it; over UDP whoever says that he did
+	Via  string     // "udp", "tcp" or "tls"
 	Host string     // as the header says, "" when it does not
 	// Peer is the name in the client's certificate, "" where it showed none.
 	Peer string

@@ -65,7 +65,7 @@ func (l *Listener) refuse(a netip.Addr, at time.Time) {
 }
 
 // received makes a line of a message; false when it says nothing.
-func (l *Listener) received(b []byte, cut bool, from netip.Addr, x *sender, at time.Time) (Received, bool) {
+func (l *Listener) received(b []byte, cut bool, via string, from netip.Addr, x *sender, at time.Time) (Received, bool) {
 	m, ok := read(b, origin{from: from, at: at, zone: l.o.Zone(from)})
 	l.count(x, func(c *Counts) {
 		if !ok {
@@ -74,10 +74,11 @@ func (l *Listener) received(b []byte, cut bool, from netip.Addr, x *sender, at t
 			c.TooLong++
 		}
 	})
-	return Received{From: from, Host: m.host, At: at, Written: m.at, Line: m.line}, ok
+	return Received{From: from, Via: via, Host: m.host, At: at, Written: m.at, Line: m.line}, ok
 }
 
-// accept notes that a line lies in the buffer.
+// accept notes a line that goes into the buffer, before anybody can have polled
+// it.
 func (l *Listener) accept(x *sender, r *Received) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -88,6 +89,11 @@ func (l *Listener) accept(x *sender, r *Received) {
 	if !r.Written.IsZero() {
 		x.status.Skew = r.Written.Sub(r.At)
 	}
+}
+
+// unaccept takes that back for a line that did not get in.
+func (l *Listener) unaccept(x *sender) {
+	l.count(x, func(c *Counts) { c.Received-- })
 }
 
 // tellEvery is how often the same complaint is logged.

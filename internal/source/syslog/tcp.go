@@ -95,7 +95,7 @@ func (l *Listener) serve(ctx context.Context, c net.Conn, from netip.Addr, x *se
 	if t, ok := c.(*net.TCPConn); ok {
 		_ = t.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: keepAlivePeriod, Interval: keepAlivePeriod, Count: 3})
 	}
-	peer := ""
+	peer, via := "", "tcp"
 	if secure {
 		t := tls.Server(c, l.o.TLS)
 		shake, cancel := context.WithTimeout(ctx, handshakeTime)
@@ -108,7 +108,7 @@ func (l *Listener) serve(ctx context.Context, c net.Conn, from netip.Addr, x *se
 			l.o.Log.Warn("syslog connection ended in the TLS handshake", "source", from.String(), "err", err)
 			return
 		}
-		peer = peerName(t)
+		peer, via = peerName(t), "tls"
 		c = t
 	}
 	f := newFramer(c)
@@ -123,18 +123,23 @@ func (l *Listener) serve(ctx context.Context, c net.Conn, from netip.Addr, x *se
 			return
 		}
 		at := l.o.Now()
-		r, ok := l.received(msg, cut, from, x, at)
+		r, ok := l.received(msg, cut, via, from, x, at)
 		if !ok {
 			continue
 		}
 		r.Peer = peer
-		if !l.slow(ctx, x, at) || !l.queue.Put(ctx, r) {
-			// It is not ours yet: the sender learns from the reset that not all
-			// that it sent was read.
+		// A line that is not taken is not ours: the sender learns from the reset
+		// that not all that it sent was read.
+		if !l.slow(ctx, x, at) {
 			reset(c)
 			return
 		}
 		l.accept(x, &r)
+		if !l.queue.Put(ctx, r) {
+			l.unaccept(x)
+			reset(c)
+			return
+		}
 	}
 }
 

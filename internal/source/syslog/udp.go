@@ -29,14 +29,14 @@ func (l *Listener) datagrams(ctx context.Context, c *net.UDPConn) error {
 			l.lose(x, at, func(c *Counts) { c.Limited++ })
 			continue
 		}
-		r, ok := l.received(buf[:n], false, from, x, at)
+		r, ok := l.received(buf[:n], false, "udp", from, x, at)
 		if !ok {
 			continue
 		}
-		if !l.queue.Offer(r) {
-			l.lose(x, at, func(c *Counts) { c.Overflow++ })
-			continue
-		}
 		l.accept(x, &r)
+		if !l.queue.Offer(r) {
+			l.unaccept(x)
+			l.lose(x, at, func(c *Counts) { c.Overflow++ })
+		}
 	}
 }

@@ -196,6 +196,14 @@ func TestDenied(t *testing.T) {
 	}
 }
 
+// TestNone: a directory without a journal is told at once.
+func TestNone(t *testing.T) {
+	m := newMaker(t)
+	if err := journal.New(journal.Options{Directory: m.dir}).Run(t.Context()); !errors.Is(err, journal.ErrNone) {
+		t.Error(err)
+	}
+}
+
 // TestBadCursor: what is no cursor is said to be none.
 func TestBadCursor(t *testing.T) {
 	m := newMaker(t)
