@@ -117,7 +117,7 @@ func TestStateLost(t *testing.T) {
 	must(os.WriteFile(silent, []byte(strings.Join(w.queued, "\n")+"\n"), 0o600))
 	w.o.Sources = []Source{{Origin: NewFiles(w.path)}, {Origin: NewFiles(silent)}}
 	w.pass()
-	for range 6 {
+	for range 25 {
 		w.write(60)
 		w.pass()
 	}
