@@ -145,6 +145,16 @@ func (im *Importer) clean(dir string) error {
 		return fmt.Errorf("look for interrupted imports: %w", err)
 	}
 	for _, name := range open {
+		// A gateway's live window may lie there, too: it is not ours to remove.
+		if r, err := window.Open(im.FS, path.Join(dir, name)); err == nil {
+			live := !r.Header().Imported
+			if err := r.Close(); err != nil {
+				return fmt.Errorf("look for interrupted imports: %w", err)
+			}
+			if live {
+				continue
+			}
+		}
 		if err := im.FS.Remove(path.Join(dir, name)); err != nil {
 			return fmt.Errorf("remove an interrupted import: %w", err)
 		}

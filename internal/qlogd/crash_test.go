@@ -2,6 +2,9 @@ package qlogd
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,5 +104,44 @@ func TestCrashEverywhere(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+// TestStateLost: the open window tells all that the state would. Without both a
+// new epoch begins, with numbers that were never given.
+func TestStateLost(t *testing.T) {
+	w := newWorld(t, 21, postfix, time.Minute)
+	// A log that is silent has its place in every window all the same.
+	silent := filepath.Join(t.TempDir(), "mail.log")
+	w.queued = hostLines(22, 20)
+	must(os.WriteFile(silent, []byte(strings.Join(w.queued, "\n")+"\n"), 0o600))
+	w.o.Sources = []Source{{Origin: NewFiles(w.path)}, {Origin: NewFiles(silent)}}
+	w.pass()
+	for range 25 {
+		w.write(60)
+		w.pass()
+	}
+	w.rotate()
+	w.write(20)
+	w.pass()
+	w.flush()
+	w.run.close() // killed
+	w.run = nil
+	must(w.fs.Remove("qlogd/state"))
+	for range 4 {
+		w.write(60)
+		w.pass()
+	}
+	w.stop()
+	all := w.verify(testDir)
+	last := all[len(all)-1].chained.Header
+	if last.Epoch != all[0].chained.Header.Epoch {
+		t.Error("a new epoch although the window was there")
+	}
+	must(w.fs.Remove("qlogd/state"))
+	w.now = w.now.Add(time.Minute)
+	w.pass()
+	if h := w.run.st.Next; h.Epoch <= last.Epoch || w.run.st.MID < 1000 {
+		t.Errorf("next %+v", h)
 	}
 }

@@ -75,12 +75,12 @@ func (c *cutter) sealed(to track.Stamp) {
 	}
 }
 
-// tick takes the time and returns by how much the wall clock was set since the
-// last one, if that is more than a window: then before is what it would show.
+// tick takes the time and reports whether the wall clock was set by more than a
+// window, at once or by and by: before is what it would show.
 func (c *cutter) tick(wall track.Stamp, mono time.Duration) (before track.Stamp, stepped bool) {
 	if c.wall != 0 {
 		before = c.wall.Add(mono - c.mono)
-		stepped = wall.Sub(before).Abs() > c.length
+		stepped = wall.Sub(before).Abs() > c.length || c.from != 0 && c.from.Sub(wall) > c.length
 	}
 	c.wall, c.mono = wall, mono
 	return before, stepped

@@ -164,3 +164,41 @@ func TestClockSteps(t *testing.T) {
 		})
 	}
 }
+
+// TestSummerTime goes through both changes of summer time with stamps that tell
+// no zone, crashes included. The clock of the windows knows no zones.
+func TestSummerTime(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, start := range []time.Time{time.Date(2026, 10, 25, 0, 40, 0, 0, time.UTC), time.Date(2027, 3, 28, 0, 40, 0, 0, time.UTC)} {
+		t.Run(start.Format(time.DateOnly), func(t *testing.T) {
+			t.Parallel()
+			gw := postfix
+			gw.Zone = berlin
+			w := newWorldAt(t, 11, gw, 3*time.Minute, start)
+			w.o.Sources = []Source{{Origin: NewFiles(w.path), Location: berlin}}
+			w.pass()
+			for n := range 120 {
+				w.write(100)
+				w.pass()
+				w.flush()
+				if n%17 == 16 {
+					w.run.close() // killed
+					w.run = nil
+				}
+			}
+			w.stop()
+			all := w.verify(testDir)
+			for _, s := range all {
+				if s.chained.Header.Epoch != all[0].chained.Header.Epoch {
+					t.Fatal("a new epoch")
+				}
+			}
+			if d := all[len(all)-1].name.To.Sub(start); d < 25*time.Minute {
+				t.Fatalf("the test ends %v after it began", d)
+			}
+		})
+	}
+}

@@ -60,10 +60,15 @@ var testStart = time.Date(2026, 11, 20, 9, 59, 30, 0, time.UTC)
 
 func newWorld(t *testing.T, seed uint64, gw simulate.Gateway, length time.Duration) *world {
 	t.Helper()
-	w := &world{t: t, rnd: rand.New(rand.NewPCG(seed, 77)), path: filepath.Join(t.TempDir(), "mail.log"), now: testStart, fs: crashfs.New()}
+	return newWorldAt(t, seed, gw, length, testStart)
+}
+
+func newWorldAt(t *testing.T, seed uint64, gw simulate.Gateway, length time.Duration, start time.Time) *world {
+	t.Helper()
+	w := &world{t: t, rnd: rand.New(rand.NewPCG(seed, 77)), path: filepath.Join(t.TempDir(), "mail.log"), now: start, fs: crashfs.New()}
 	gw.Name, gw.Weight = testGW, 1
 	var err error
-	w.site, err = simulate.New(simulate.Options{Seed: seed, Start: testStart, Until: testStart.Add(72 * time.Hour), Rate: 4000, Gateways: []simulate.Gateway{gw}})
+	w.site, err = simulate.New(simulate.Options{Seed: seed, Start: start, Until: start.Add(72 * time.Hour), Rate: 4000, Gateways: []simulate.Gateway{gw}})
 	must(err)
 	w.o = Options{Dir: testDir, Compress: true, Window: length, Gateway: testGW, Serial: "5F0C", Software: "waybill test",
 		Now: func() time.Time { return w.now.Add(w.skew) }}

@@ -96,7 +96,7 @@ func TestTailResume(t *testing.T) {
 			}
 		},
 	} {
-		for seed := range uint64(6) {
+		for seed := range uint64(3) {
 			t.Run(fmt.Sprint(name, seed), func(t *testing.T) {
 				t.Parallel()
 				w := newRotator(t, seed+100)
@@ -118,7 +118,7 @@ func TestTailResume(t *testing.T) {
 					}
 					got[n]++
 				}
-				for range 60 {
+				for range 40 {
 					w.lines(60)
 					// A generation whose lines were all read before it was rotated, or some
 					// of them, or none.
@@ -138,7 +138,7 @@ func TestTailResume(t *testing.T) {
 						})
 					}
 				}
-				for range 200 {
+				for range 60 {
 					r.poll(0, take)
 				}
 				bad := 0
@@ -159,7 +159,7 @@ func TestTailResume(t *testing.T) {
 
 // TestTailResumeRacing is the same with a writer that never stops.
 func TestTailResumeRacing(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range uint64(2) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			w := newRotator(t, seed+200)

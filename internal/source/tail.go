@@ -96,6 +96,11 @@ func (t *Tail) Close() error {
 // Tail: the next Poll tries again.
 func (t *Tail) Poll(take func(*Generation, Line) error) error {
 	var bad error
+	if cur := t.current(); cur != nil && len(cur.head) == 0 {
+		// Of a file of which nothing was read nothing tells that it was truncated: what
+		// stood in it before is looked for before it is read.
+		_, bad = t.look()
+	}
 	for range rounds {
 		for _, g := range t.gens {
 			if err := g.drain(t.now(), take); err != nil {
