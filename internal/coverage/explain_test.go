@@ -220,7 +220,7 @@ func TestReadJournal(t *testing.T) {
 		`{"time":"2023-11-14T22:01:00Z","event":"vanished","file":"f","evidence":[{"time":"2023-11-14T21:59:00Z","event":"removed","had":[{"id":"1","name":"b","address":"192.0.2.1"}]}]}`+"\n")
 	write("20231114-0001.ndjson", `{"time":"2023-11-14T23:00:00Z","event":"connected"}`)
 	write("notes.txt", "nothing")
-	got, err := ReadJournal(fsys, "j", track.Interval{From: begin, To: begin + length})
+	got, err := ReadJournal(fsys, "j", track.Interval{From: begin, To: begin + track.Day})
 	if err != nil || len(got) != 3 || got[1].Event != "vanished" || got[1].Evidence[0].Had[0].Name != "b" || got[2].Event != "connected" {
 		t.Errorf("%+v, %v", got, err)
 	}

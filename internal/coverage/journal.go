@@ -64,15 +64,15 @@ func who(name, address, id string) string {
 }
 
 const (
-	journalExt   = ".ndjson"
-	journalDay   = "20060102"
-	maxEntry     = 1 << 20
-	maxRecords   = 500_000
-	beforeAndFar = 24 * time.Hour // a file is handled within this time, or the next days' files repeat it
+	journalExt = ".ndjson"
+	journalDay = "20060102"
+	maxEntry   = 1 << 20
+	maxRecords = 500_000
+	before     = 24 * time.Hour // what is told of the time before, to know how things stood
 )
 
-// ReadJournal reads what smad noted of a gateway from a day before span to
-// behind it; dir is the journal's directory. An open side of span is as far as
+// ReadJournal reads what smad noted of a gateway in a span and on the day before
+// it; dir is the journal's directory. An open side of span is as far as
 // there is anything. A line that cannot be read was cut by a crash and is passed
 // over; of very many records the oldest are left out.
 func ReadJournal(fsys safefs.FS, dir string, span track.Interval) ([]Record, error) {
@@ -90,7 +90,8 @@ func ReadJournal(fsys safefs.FS, dir string, span track.Interval) ([]Record, err
 			continue
 		}
 		day, err := time.Parse(journalDay, base[:len(journalDay)])
-		if err != nil || span.From != 0 && day.Add(2*24*time.Hour).Before(span.From.Time()) {
+		if err != nil || span.From != 0 && day.Add(2*24*time.Hour).Before(span.From.Time()) ||
+			span.To != 0 && day.After(span.To.Time()) {
 			continue
 		}
 		names = append(names, e.Name())
@@ -122,7 +123,8 @@ func readJournal(fsys safefs.FS, name string, span track.Interval, out []Record)
 	r := bufio.NewReaderSize(f, 64<<10)
 	for {
 		line, err := readLine(r)
-		if rec, ok := ParseRecord(line); ok && (span.From == 0 || !rec.Time.Before(span.From.Time().Add(-beforeAndFar))) {
+		if rec, ok := ParseRecord(line); ok && (span.From == 0 || !rec.Time.Before(span.From.Time().Add(-before))) &&
+			(span.To == 0 || rec.Time.Before(span.To.Time())) {
 			out = append(out, rec)
 		}
 		if errors.Is(err, io.EOF) {

@@ -58,8 +58,10 @@ type Proof struct {
 	// Extent is from the first window that was taken, as far as its data is still
 	// kept, to the end of the newest one. It is empty when there is none.
 	Extent track.Interval
-	Spans  []Span // without a hole from Extent.From to now
-	Gaps   []Gap  // by time
+	// Dropped is what was before it and went because of its age.
+	Dropped track.Interval
+	Spans   []Span // without a hole from Extent.From to now
+	Gaps    []Gap  // by time
 	// Stored is how many windows were taken, Numbered how many the gateway has made
 	// between the first and the newest of them.
 	Stored, Numbered int
@@ -168,6 +170,7 @@ func (p *prover) extent(dropped []track.Interval) {
 	for _, d := range dropped { // what went from the beginning is no gap: it is over
 		if d.From <= e.From && d.To > e.From {
 			e.From = min(d.To, e.To)
+			p.proof.Dropped = track.Interval{From: p.first, To: e.From}
 		}
 	}
 }

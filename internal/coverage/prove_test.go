@@ -53,6 +53,12 @@ func drawHistory(t *rapid.T) history {
 			}
 			sure = what == 1 && !h.windows[n-1].taken
 		}
+		if n := len(h.windows); n > 0 && what < 2 && rapid.Bool().Draw(t, "unlinked") { // the new epoch does not say what it follows
+			previous = nil
+			if what == 1 {
+				h.windows[n-1].taken, sure = true, false
+			}
+		}
 		switch what {
 		case 0: // set forward; qlogd goes on where it was, or at the new time
 			h.now += track.Stamp(rapid.IntRange(0, 40).Draw(t, "forward")) * minute

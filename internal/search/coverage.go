@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"waybill/internal/coverage"
 	"waybill/internal/store"
 	"waybill/internal/track"
 )
@@ -33,7 +34,7 @@ type Coverage struct {
 	TimedOut bool `json:"timed_out,omitempty"`
 }
 
-// Gap is an interval of a gateway of which the store knows nothing.
+// Gap is an interval of a gateway of which the store knows nothing, or not all.
 type Gap struct {
 	Gateway     string      `json:"gateway"`
 	From        track.Stamp `json:"from,omitzero"`
@@ -42,6 +43,12 @@ type Gap struct {
 	Confidence  string      `json:"confidence"`
 	Recoverable bool        `json:"recoverable"`
 	Detail      string      `json:"detail,omitempty"` // the cause in words
+	// These are told of gateways whose coverage is proved: whether it is missing,
+	// late or unknown; who has it; how many windows; and what the cause follows from.
+	State    coverage.State      `json:"state,omitempty"`
+	By       string              `json:"by,omitempty"`
+	Windows  int                 `json:"windows,omitempty"`
+	Evidence []coverage.Evidence `json:"evidence,omitempty"`
 }
 
 // What the cause of a gap can be as long as logs are all there is. Nobody
@@ -53,6 +60,8 @@ const (
 	detailNoData  = "no log of this gateway was imported"
 	detailNoSuch  = "no gateway of this name is known"
 	detailFuture  = "lies in the future"
+	// detailUncollected: before the first window.
+	detailUncollected = "before the first window that was collected"
 )
 
 // BlindField counts messages in range that do not show a field which the
@@ -74,15 +83,43 @@ type RunsFunc func([]store.Source) []Run
 // extent is what one gateway has to say about the searched range.
 type extent struct {
 	gateway string
-	runs    []Run // sorted, apart from each other
+	runs    []Run           // sorted, apart from each other: what is proved and what is claimed
+	proof   *coverage.Proof // nil of a gateway without live windows
 }
 
-// span is from the first to the last run.
+// span is from the first to the last run; of a gateway whose coverage is proved
+// it reaches over all of its windows.
 func (e extent) span() (track.Interval, bool) {
-	if len(e.runs) == 0 {
-		return track.Interval{}, false
+	var own track.Interval
+	if len(e.runs) > 0 {
+		own = track.Interval{From: e.runs[0].From, To: e.runs[len(e.runs)-1].To}
 	}
-	return track.Interval{From: e.runs[0].From, To: e.runs[len(e.runs)-1].To}, true
+	if e.proof == nil || e.proof.Extent.To == 0 {
+		return own, len(e.runs) > 0
+	}
+	x := e.proof.Extent
+	if own.To == 0 {
+		return x, true
+	}
+	return track.Interval{From: min(own.From, x.From), To: max(own.To, x.To)}, true
+}
+
+// basis is what stands behind what can be seen of a range: a claim, if any of
+// it is not proved.
+func (e extent) basis(asked track.Interval) Basis {
+	if e.proof == nil {
+		return Claimed
+	}
+	proved := e.proof.Runs()
+	for _, r := range e.runs {
+		r = clip(r, asked)
+		for _, left := range without([]track.Interval{r}, proved) {
+			if left.From < left.To {
+				return Claimed
+			}
+		}
+	}
+	return Proved
 }
 
 // cover says how far the extents fill the asked range. An open end is each
@@ -98,7 +135,9 @@ func cover(asked track.Interval, extents []extent, unknown []string, now track.S
 		if !ok {
 			continue
 		}
-		c.Basis = Claimed
+		if b := e.basis(asked); c.Basis == NoBasis || b == Claimed {
+			c.Basis = b
+		}
 		if asked.From == 0 && (asked.To == 0 || s.From < asked.To) && (c.From == 0 || s.From < c.From) {
 			c.From = s.From
 		}
@@ -129,6 +168,9 @@ func (e extent) gaps(asked track.Interval, now track.Stamp) []Gap {
 		from, to = own.From, own.To
 	case from == 0 && to <= own.From:
 		// Nothing of the range is the gateway's own.
+		if e.proof != nil {
+			return []Gap{newGap(e.gateway, asked, detailUncollected)}
+		}
 		return []Gap{newGap(e.gateway, asked, detailOutside)}
 	case from == 0:
 		from = own.From
@@ -139,18 +181,12 @@ func (e extent) gaps(asked track.Interval, now track.Stamp) []Gap {
 		}
 		to = end
 	}
-	var out []Gap
-	for _, r := range e.runs {
-		if r.From >= to {
-			break
-		}
-		if r.From > from {
-			out = append(out, newGap(e.gateway, Run{From: from, To: r.From}, detailOutside))
-		}
-		from = max(from, r.To)
+	if from >= to {
+		return nil
 	}
-	if from < to {
-		out = append(out, newGap(e.gateway, Run{From: from, To: to}, detailOutside))
+	var out []Gap
+	for _, hole := range without([]track.Interval{{From: from, To: to}}, e.runs) {
+		out = append(out, e.hole(hole)...)
 	}
 	return out
 }

@@ -30,6 +30,8 @@ type Engine struct {
 	Store Store
 	// Runs tells what the logs of a gateway claim; nil is ClaimedRuns.
 	Runs RunsFunc
+	// Facts tells what is known of gaps in what is proved; nil: nothing.
+	Facts FactsFunc
 	// Now is the clock that time words are relative to; nil is time.Now.
 	Now func() time.Time
 	// Effort bounds the time that is spent on saying why an answer is empty; 0 is
@@ -122,6 +124,9 @@ func (e *Engine) Stream(ctx context.Context, r Request) (*Stream, error) {
 // look asks the store what it has of the searched gateways.
 func (s *Stream) look(ctx context.Context, now track.Stamp) error {
 	extents, err := s.extents(ctx)
+	if err == nil {
+		err = s.prove(ctx, extents, now)
+	}
 	s.answer.Gateways = append(s.answer.Gateways, s.chosen.known...)
 	s.answer.Coverage = cover(s.plan.rng, extents, s.chosen.unknown, now)
 	return err
@@ -156,7 +161,7 @@ func (s *Stream) extents(ctx context.Context) ([]extent, error) {
 	}
 	var out []extent
 	for _, name := range s.chosen.known {
-		out = append(out, extent{name, runs(claims[name])})
+		out = append(out, extent{gateway: name, runs: runs(claims[name])})
 	}
 	return out, nil
 }

@@ -2,9 +2,11 @@ package search
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"waybill/internal/coverage"
 	"waybill/internal/safetext"
 	"waybill/internal/track"
 )
@@ -155,14 +157,100 @@ func (a *Answer) missing(gateway string, gaps []Gap) string {
 	if gaps[0].From == 0 {
 		return fmt.Sprintf("the log of %s begins later", name)
 	}
-	var total time.Duration
+	var late []Gap
+	var missing []Gap
+	for _, g := range gaps {
+		if g.State == coverage.Late {
+			late = append(late, g)
+		} else {
+			missing = append(missing, g)
+		}
+	}
+	var out []string
+	if len(missing) > 0 {
+		out = append(out, a.missingParts(name, missing))
+	}
+	if n := len(late); n > 0 {
+		text := fmt.Sprintf("%s of %s not here yet (%s)", durationWords(lengthOf(late)), name, a.interval(late[0].From, late[n-1].To))
+		if why := causesOf(late); why != "" {
+			text += ": " + why
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, "; ")
+}
+
+func lengthOf(gaps []Gap) (total time.Duration) {
 	for _, g := range gaps {
 		total += g.To.Sub(g.From)
 	}
+	return total
+}
+
+// missingParts tells how much is missing, and why as far as that is known.
+func (a *Answer) missingParts(name string, gaps []Gap) string {
+	var text string
 	if len(gaps) > 1 {
-		return fmt.Sprintf("%s, %s missing on %s", plural(len(gaps), "interval"), durationWords(total), name)
+		text = fmt.Sprintf("%s, %s missing on %s", plural(len(gaps), "interval"), durationWords(lengthOf(gaps)), name)
+	} else {
+		text = fmt.Sprintf("%s missing on %s (%s)", durationWords(lengthOf(gaps)), name, a.interval(gaps[0].From, gaps[0].To))
 	}
-	return fmt.Sprintf("%s missing on %s (%s)", durationWords(total), name, a.interval(gaps[0].From, gaps[0].To))
+	if why := causesOf(gaps); why != "" {
+		text += ": " + why
+	}
+	return text
+}
+
+// causesOf counts the causes that are known, the commonest first; "" when none
+// is.
+func causesOf(gaps []Gap) string {
+	var order []string
+	count := map[string]int{}
+	recoverable := 0
+	for _, g := range gaps {
+		words := causeWords[g.Cause]
+		if words == "" {
+			words = "cause unknown"
+		} else if g.By != "" {
+			words += ", " + shown(g.By)
+		}
+		switch coverage.Confidence(g.Confidence) {
+		case coverage.Medium:
+			words = "probably " + words
+		case coverage.Low:
+			words = "perhaps " + words
+		}
+		if count[words]++; count[words] == 1 {
+			order = append(order, words)
+		}
+		if g.Recoverable && g.State != coverage.Late {
+			recoverable++
+		}
+	}
+	if len(order) == 1 && order[0] == "cause unknown" {
+		return ""
+	}
+	slices.SortStableFunc(order, func(a, b string) int { return count[b] - count[a] })
+	var out []string
+	for i, words := range order {
+		switch {
+		case i == 3:
+			out = append(out, fmt.Sprintf("and %s", plural(len(order)-i, "other cause")))
+		case i > 3:
+		case len(order) > 1:
+			out = append(out, fmt.Sprintf("%d %s", count[words], words))
+		default:
+			out = append(out, words)
+		}
+	}
+	text := strings.Join(out, "; ")
+	switch {
+	case recoverable == len(gaps):
+		text += "; it can be recovered"
+	case recoverable > 0:
+		text += fmt.Sprintf("; %d can be recovered", recoverable)
+	}
+	return text
 }
 
 // rangeWords is the searched range in the reader's zone.

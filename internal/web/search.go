@@ -221,10 +221,7 @@ func (s *site) coverage(a *search.Answer) coverageView {
 		v.Range = at(c.From, "the beginning") + " → " + at(c.To, "now")
 	}
 	for _, g := range c.Gaps[:min(len(c.Gaps), maxListed)] {
-		gap := gapView{Gateway: safetext.Of(g.Gateway).Short(60).String(), From: at(g.From, "the beginning"), To: at(g.To, "open"), Cause: safetext.Of(g.Detail).Short(maxCell).String()}
-		if gap.Cause == "" {
-			gap.Cause = g.Cause
-		}
+		gap := gapView{Gateway: safetext.Of(g.Gateway).Short(60).String(), From: at(g.From, "the beginning"), To: at(g.To, "open"), Cause: safetext.Of(g.Why()).Short(maxCell).String()}
 		if g.From != 0 && g.To != 0 {
 			gap.Length = length(g.To.Sub(g.From))
 		}

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -293,4 +294,43 @@ func TestPanic(t *testing.T) {
 	bad = false
 	fill(t, s, ws)
 	sound(t, s)
+}
+
+// TestRetentionKeepsTheChain: the detail of live windows goes with their data;
+// what is left still proves them, and still knows them.
+func TestRetentionKeepsTheChain(t *testing.T) {
+	now := storetest.At(0).Time()
+	s := openTest(t, t.TempDir(), Options{Now: func() time.Time { return now }})
+	var ws []store.Window
+	for n := uint64(1); n <= 1500; n++ { // three days and three hours
+		w := storetest.LiveWindow("gw", 1, n, 0)
+		if n%100 == 1 {
+			at := w.Interval.From + 1
+			w = storetest.LiveWindow("gw", 1, n, 0, track.Event{Kind: track.MessageClient, MID: n, QueueID: fmt.Sprint("A", n), Time: at, Line: 1, Text: "client"})
+		}
+		ws = append(ws, w)
+	}
+	fill(t, s, ws)
+	now = now.Add(96 * time.Hour)
+	dropped, err := s.Retain(t.Context(), Retention{Age: 48 * time.Hour})
+	if err != nil || len(dropped) == 0 {
+		t.Fatalf("dropped %v, %v", dropped, err)
+	}
+	first := dropped[len(dropped)-1].Interval.To
+	for l, err := range s.Windows(t.Context(), "gw", 0, 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.Interval.To <= first {
+			t.Fatalf("%s is still told in detail", l.Identity)
+		}
+		break
+	}
+	l, err := s.Ledger(t.Context(), "gw")
+	if err != nil || len(l.Runs) != 1 || l.Runs[0].First != 1 || l.Runs[0].Last != 1500 || len(l.Dropped) != 1 || l.Dropped[0].To != first {
+		t.Errorf("Ledger = %+v, %v", l, err)
+	}
+	if n, err := s.Ingest(t.Context(), &store.Batch{Windows: ws}); err != nil || n.Skipped != len(ws) {
+		t.Errorf("dropped windows are taken again: %+v, %v", n, err)
+	}
 }
