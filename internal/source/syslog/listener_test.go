@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -89,6 +90,9 @@ func (r *rig) dial(network string) net.Conn {
 				r.t.Fatal(err)
 			}
 			r.t.Cleanup(func() { c.Close() })
+			if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil { // a test fails, it does not hang
+				r.t.Fatal(err)
+			}
 			return c
 		}
 	}
@@ -227,8 +231,8 @@ func TestRefused(t *testing.T) {
 	r := run(t, Options{Allow: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}})
 	r.send(r.dial("udp"), line+"x")
 	c := r.dial("tcp")
-	if n, err := c.Read(make([]byte, 1)); err == nil {
-		t.Errorf("read %d bytes", n)
+	if n, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("read %d bytes, %v", n, err)
 	}
 	s := r.until("two refusals", func(s Status) bool { return s.Refused == 2 })
 	if len(s.Refusals) != 1 || s.Refusals[0].Count != 2 || s.Received != 0 || len(s.Senders) != 0 {
@@ -305,7 +309,7 @@ func TestFullAtEnd(t *testing.T) {
 	if got := r.wait(int(s.Received)); int64(len(got)) != s.Received || s.Received > 5 {
 		t.Errorf("%d lines, %+v", len(got), s)
 	}
-	if _, err := io.ReadAll(c); err == nil {
+	if _, err := io.ReadAll(c); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error("the sender was not told that lines were not read")
 	}
 }
@@ -317,7 +321,7 @@ func TestConnectionLimits(t *testing.T) {
 	}
 	r.wait(2)
 	c := r.dial("tcp")
-	if _, err := c.Read(make([]byte, 1)); err == nil {
+	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error("a third connection of one host was taken")
 	}
 	if s := r.Status(); s.Busy != 1 || s.Connections != 2 {
@@ -329,7 +333,7 @@ func TestDamagedStreams(t *testing.T) {
 	r := run(t, Options{})
 	c := r.dial("tcp")
 	r.send(c, "5 <22>a1234567 <22>")
-	if _, err := c.Read(make([]byte, 1)); err == nil {
+	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error("a stream without frames goes on")
 	}
 	r.send(r.dial("tcp"), line+strings.Repeat("x", 2*MaxLine)+"\n")
