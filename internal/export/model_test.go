@@ -273,8 +273,7 @@ func (m *model) receipt(c *client, file string) {
 }
 
 func (m *model) acknowledge(c *client, file string) {
-	before := c.maybe[file]
-	if c.receipt[file] {
+	if c.receipt[file] && c.maybe[file].IsZero() {
 		c.maybe[file] = m.now
 	}
 	err := c.visit.Acknowledge(file)
@@ -283,9 +282,6 @@ func (m *model) acknowledge(c *client, file string) {
 		c.acked[file] = true
 		if !c.receipt[file] {
 			m.t.Fatalf("%s acknowledged %s without a receipt", c.from, file)
-		}
-		if !before.IsZero() {
-			c.maybe[file] = before
 		}
 	case errors.Is(err, ErrNoReceipt):
 		if c.receipt[file] {
