@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -457,11 +458,15 @@ func (m *model) finish() {
 	}
 }
 
-// TestModel plays 10,000 histories; 500 with -short.
+// TestModel plays 2,000 histories, 500 with -short, 10,000 with
+// WAYBILL_TORTURE.
 func TestModel(t *testing.T) {
-	rounds := 100
-	if testing.Short() {
+	rounds := 20
+	switch {
+	case testing.Short():
 		rounds = 5
+	case os.Getenv("WAYBILL_TORTURE") != "":
+		rounds = 100
 	}
 	for range rounds {
 		rapid.Check(t, func(t *rapid.T) {
