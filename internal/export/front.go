@@ -18,6 +18,7 @@ type Front struct {
 	Options
 	journal *journal
 	enrol   sync.Mutex // one enrolment at a time
+	reading sync.Mutex // one scan at a time: an older listing must not replace a newer
 	notice  sync.Mutex // one refresh at a time; guards registry and keeper
 	admit   sync.Mutex // one decision who somebody is at a time
 
@@ -104,7 +105,12 @@ func (f *Front) follow() error {
 
 // scan reads the directory of the files, then what the keeper did: of a file
 // that is not there any more the tombstone is then known.
+//
+// What has a mark was in a listing before, so one that is not in this one is
+// gone, and its marks may be forgotten once its tombstone is.
 func (f *Front) scan() error {
+	f.reading.Lock()
+	defer f.reading.Unlock()
 	list, err := f.FS.ReadDir(f.Files)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("list the export: %w", err)

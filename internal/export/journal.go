@@ -36,6 +36,7 @@ type journal struct {
 	commit sync.Mutex // held by the one who writes; guards what follows
 	file   safefs.File
 	number uint64
+	good   uint64 // the last that was begun without an error
 	size   int64
 	roll   int64 // at this size
 	broken bool  // the segment cannot be written any more
@@ -205,7 +206,7 @@ func (j *journal) begin() error {
 	if j.file != nil {
 		_ = j.file.Close() // whatever it has to say, nothing is expected of it any more
 	}
-	j.file, j.size, j.broken = f, int64(size), false
+	j.file, j.size, j.good, j.broken = f, int64(size), j.number, false
 	j.roll = max(j.limit, 2*j.size)
 	if err := j.prune(); err != nil {
 		j.log.Warn("Old journals of the export cannot be removed", "path", j.dir, "err", err)
@@ -263,20 +264,27 @@ func (j *journal) prune() error {
 	return nil
 }
 
-// dropEvidence gives up all segments but the newest, and reports whether there
-// were any. The caller holds commit.
+// dropEvidence gives up the segments before the last that is known to be
+// durable, and reports whether there were any. The caller holds commit.
 func (j *journal) dropEvidence() bool {
 	list, err := segments(j.fs, j.dir)
-	if err != nil || len(list) < 2 {
+	if err != nil {
 		return false
 	}
-	for _, n := range list[:len(list)-1] {
+	dropped := 0
+	for _, n := range list {
+		if n >= j.good {
+			break // a later one may be there and not be durable
+		}
 		if err := j.fs.Remove(filepath.Join(j.dir, segmentName(n))); err != nil {
 			return false
 		}
+		dropped++
 	}
-	j.log.Warn("The disk is full: older journals of the export were given up", "path", j.dir, "count", len(list)-1)
-	return true
+	if dropped > 0 {
+		j.log.Warn("The disk is full: older journals of the export were given up", "path", j.dir, "count", dropped)
+	}
+	return dropped > 0
 }
 
 func (j *journal) close() error {
