@@ -104,12 +104,18 @@ type server struct {
 	refuse func(command string) string
 }
 
-func startServer(tb testing.TB, files map[string][]byte) *server {
-	tb.Helper()
+func newServer(tb testing.TB, files map[string][]byte) *server {
 	s := &server{tb: tb, host: newSigner(tb), files: maps.Clone(files)}
 	if s.files == nil {
 		s.files = make(map[string][]byte)
 	}
+	return s
+}
+
+// startServer is one that listens.
+func startServer(tb testing.TB, files map[string][]byte) *server {
+	tb.Helper()
+	s := newServer(tb, files)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
