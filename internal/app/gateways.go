@@ -171,7 +171,11 @@ func (g *Gateways) giveBack() error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	uid, gid, ok := ownerOf(g.dir)
+	info, err := os.Stat(g.dir)
+	if err != nil {
+		return err
+	}
+	uid, gid, ok := owner(info)
 	if !ok || uid == 0 {
 		return nil
 	}

@@ -3,16 +3,12 @@
 package app
 
 import (
-	"os"
+	"io/fs"
 	"syscall"
 )
 
-// ownerOf is whose a file is.
-func ownerOf(name string) (uid, gid int, ok bool) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return 0, 0, false
-	}
+// owner is who owns a file.
+func owner(info fs.FileInfo) (uid, gid int, ok bool) {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return 0, 0, false

@@ -1,6 +1,6 @@
-// Package openssh tests the manager against Debian's OpenSSH server: a plain
+// Package opensshd tests the manager against Debian's OpenSSH server: a plain
 // account with a directory is enough of a gateway.
-package openssh
+package opensshd
 
 import (
 	"bytes"
