@@ -53,7 +53,7 @@ func TestForeign(t *testing.T) {
 		{"two members", append(bytes.Clone(fine), fine...), true, "behind the gzip member"},
 		{"cut", fine[:len(fine)-5], true, "unexpected EOF"},
 		{"a bomb", bomb, true, "larger than the limit"},
-		{"not compressed", []byte("hello"), true, "gzip"},
+		{"not compressed", []byte("hello, this is no gzip member"), true, "gzip"},
 		{"empty", nil, true, "EOF"},
 	} {
 		fsys := crashfs.New()
