@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -98,8 +97,7 @@ func explainExport(err error) (string, bool) {
 
 // confine takes the process's rights away once it listens.
 func (s *SSHD) confine(net.Listener) error {
-	path := func(dir string) string { return filepath.Join(s.o.Data, dir) }
-	c, err := sshd.Confine(sshd.Rights{Read: []string{path(exportDir)}, Write: []string{path(exportState), path(cliLogs), path(statusDir)},
+	c, err := sshd.Confine(sshd.Rights{Root: s.o.Data, Read: []string{exportDir}, Write: []string{exportState, cliLogs, statusDir},
 		Required: s.o.Gateway.Export.RequireSandbox})
 	s.confined = c
 	if err != nil {

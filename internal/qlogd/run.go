@@ -46,7 +46,6 @@ type run struct {
 
 	events []track.Event // of the line that is being taken
 	attrs  []track.Attr
-	err    error // of an event that could not be appended
 
 	turn      int           // lines of this turn
 	pending   int           // lines since the last flush

@@ -38,7 +38,6 @@ type logReader struct {
 
 	watched  []track.Interval // not yet told by a window
 	watching bool
-	dropped  int64 // told by windows so far
 	status   LogStatus
 	told     string // the error that was logged last
 	count    counts

@@ -228,7 +228,6 @@ func TestServiceRuns(t *testing.T) {
 // promise of Ingest: exactly once by identity.
 type memory struct {
 	digests map[string]string
-	twice   bool // an identity was added again
 }
 
 func (m *memory) Ingest(_ context.Context, b *store.Batch) (in store.Ingested, err error) {
