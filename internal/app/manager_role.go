@@ -47,7 +47,7 @@ func (r *Role) openManager() error {
 			return fmt.Errorf("gateway %s of the configuration: %w", k.Name, err)
 		}
 	}
-	log := r.operLog(smadLogs, "smad", "")
+	log := r.operLog(smadLogs, "smad", r.serial)
 	s, err := smad.New(smad.Options{FS: r.root, Name: r.o.Host, Poll: c.Poll, MaxConnections: c.Connections, BytesPerSecond: c.Bandwidth,
 		NewestAfter: newestAfter, Now: r.o.Now, Ops: slog.New(log.Handler(nil)), Log: r.o.Log})
 	if err != nil {

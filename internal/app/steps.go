@@ -79,7 +79,7 @@ func qlogdSteps(st qlogd.Status, now time.Time) []health.Step {
 		}
 		if !s.Readable {
 			step.Level = health.Problem
-			step.Text, step.Fix, _ = strings.Cut(s.Error, "; ")
+			step.Text, step.Fix = s.Error, s.Hint
 		}
 		out = append(out, step)
 	}

@@ -33,7 +33,8 @@ type SourceStatus struct {
 	Path     string      `json:"path"`
 	Readable bool        `json:"readable"`
 	Volatile bool        `json:"volatile,omitempty"`
-	Error    string      `json:"error,omitempty"` // with the command that mends it
+	Error    string      `json:"error,omitempty"`
+	Hint     string      `json:"hint,omitempty"` // the command that mends it, "" where none does
 	Position int64       `json:"position"`        // bytes taken of the piece that is read
 	Lines    int64       `json:"lines"`           // of all lines since the start: taken,
 	Parsed   int64       `json:"parsed"`          // that became events,
