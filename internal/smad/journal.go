@@ -87,8 +87,8 @@ const (
 	// journalKept is how long files of the journal stay: longer than anybody asks
 	// of a year ago.
 	journalKept = 400 * 24 * time.Hour
-	journalExt = ".ndjson"
-	maxEntry   = 1 << 20
+	journalExt  = ".ndjson"
+	maxEntry    = 1 << 20
 )
 
 // openJournal reads what is there and goes on in the file of today. Files of
