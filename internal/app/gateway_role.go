@@ -158,6 +158,7 @@ func (r *Role) gatewayReport() health.Report {
 		rep.Steps = append(rep.Steps, exportSteps(g.keeper.Status(), r.o.Now())...)
 	} else if !r.o.Manager {
 		rep.Steps = append(rep.Steps, parserSteps(r.parser.service.Status(), r.o.Now())...)
+		rep.Accounts = r.parser.accounts.get()
 	}
 	rep.Steps = append(rep.Steps, serviceSteps(r.group.Status())...)
 	return rep

@@ -5,7 +5,7 @@ const (
 	exportDir   = "pub/export/tracking" // sealed files for collectors
 	exportState = "export"              // who collects, what each did, the host key
 	qlogdState  = "qlogd"
-	smadState   = "smad"
+	smadJournal = "smad/journal"
 	pulledDir   = "log/tracking" // pulled and verified, a directory per gateway
 	cliLogs     = "pub/cli_logs"
 	smadLogs    = "pub/smad_logs"
