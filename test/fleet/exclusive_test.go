@@ -19,11 +19,11 @@ func TestExclusive(t *testing.T) {
 	port := freePort(t)
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	g, mail := newGateway(t, "mx-x", address, "hold: 72h, exclusive: true")
-	m := newManager(t, "manager-x")
+	m := newManager(t, "manager-x", "3s")
 	key := newKey(t, filepath.Join(t.TempDir(), "rival"))
 	g.must(t, "collectors", "add", "--key", key+".pub", "--name", "rival")
 	rival := newLegacy(t, "rival", key, "127.0.0.9", port)
-	rival.after, rival.every = 20*time.Millisecond, 3
+	rival.after, rival.every = 20*time.Millisecond, 2
 	g.start(t)
 	m.start(t)
 	enrol(t, m, g, address)

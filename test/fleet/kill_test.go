@@ -29,7 +29,7 @@ func TestKilled(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(seed, 5))
 	address := fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	g, mail := newGateway(t, "mx-k", address, "hold: 72h")
-	m, n := newManager(t, "manager-m"), newManager(t, "manager-n")
+	m, n := newManager(t, "manager-m", "1s"), newManager(t, "manager-n", "1s")
 	for _, h := range []*host{g, m, n} {
 		h.start(t)
 	}

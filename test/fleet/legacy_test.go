@@ -30,11 +30,10 @@ type legacy struct {
 	// many seconds lie between.
 	after time.Duration
 	every int
-	skips func(n int) bool // rounds that it stays away from; nil is none
 
 	mu    sync.Mutex
-	took  []string // copied and removed, in order
-	first map[string]time.Time
+	took  []string  // copied and removed, in order
+	first time.Time // when it saw a listing first
 }
 
 // newKey makes a key as OpenSSH does.
@@ -53,7 +52,7 @@ func newLegacy(t *testing.T, name, key, from string, port int) *legacy {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	l := &legacy{name: name, dir: dir, config: dir + ".config", key: key, from: from, every: 1, first: make(map[string]time.Time)}
+	l := &legacy{name: name, dir: dir, config: dir + ".config", key: key, from: from, every: 1}
 	text := fmt.Sprintf("Host gw\nHostName 127.0.0.1\nPort %d\nUser smaduser\nBindAddress %s\nIdentityFile %s\nBatchMode yes\nIdentitiesOnly yes\nIdentityAgent none\n"+
 		"StrictHostKeyChecking accept-new\nUserKnownHostsFile %s.known_hosts\nGlobalKnownHostsFile none\nConnectTimeout 20\nLogLevel ERROR\n", port, from, key, dir)
 	if err := os.WriteFile(l.config, []byte(text), 0o600); err != nil {
@@ -75,6 +74,11 @@ func (l *legacy) call(ctx context.Context, name string, args ...string) (string,
 
 func (l *legacy) list(ctx context.Context) ([]string, error) {
 	out, err := l.call(ctx, "ssh", "gw", "ls -AF "+remoteDir)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil && l.first.IsZero() {
+		l.first = time.Now()
+	}
 	return strings.Fields(out), err
 }
 
@@ -89,14 +93,13 @@ func (l *legacy) take(ctx context.Context, name string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.took = append(l.took, name)
-	l.first[name] = time.Now()
 	return nil
 }
 
 // run comes again and again until ctx ends. What it cannot have it leaves, as
 // a shell script would; the errors are returned.
 func (l *legacy) run(ctx context.Context) (problems []error) {
-	for n := 0; ; n++ {
+	for {
 		now := time.Now()
 		next := now.Truncate(time.Second).Add(l.after)
 		for !next.After(now) || next.Unix()%int64(l.every) != 0 {
@@ -104,9 +107,6 @@ func (l *legacy) run(ctx context.Context) (problems []error) {
 		}
 		if !wait(ctx, time.Until(next)) {
 			return problems
-		}
-		if l.skips != nil && l.skips(n) {
-			continue
 		}
 		names, err := l.list(ctx)
 		for _, name := range names {
@@ -118,6 +118,13 @@ func (l *legacy) run(ctx context.Context) (problems []error) {
 			problems = append(problems, err)
 		}
 	}
+}
+
+// came is when it saw a listing first, zero is never.
+func (l *legacy) came() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.first
 }
 
 // has are the files that it copied and removed.

@@ -96,7 +96,7 @@ func TestLinks(t *testing.T) {
 	var managers []*host
 	for i, address := range []string{"192.0.2.91", "192.0.2.92"} {
 		l, inside := n.plug(t, address)
-		m := newManager(t, fmt.Sprintf("manager-%c", 'm'+i), inside...)
+		m := newManager(t, fmt.Sprintf("manager-%c", 'm'+i), "1s", inside...)
 		m.start(t)
 		for k, g := range gateways {
 			enrol(t, m, g, addresses[k])
