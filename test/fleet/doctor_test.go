@@ -3,6 +3,7 @@ package fleet
 import (
 	"encoding/json"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"waybill/internal/doctor"
@@ -23,8 +24,10 @@ func examine(t *testing.T, m *host, gateways ...*host) *doctor.Report {
 	if err := json.Unmarshal([]byte(out), r); err != nil {
 		t.Fatalf("doctor: %v: %s", err, out)
 	}
-	for _, u := range r.Uncovered {
-		t.Logf("uncovered: %+v", u)
+	for _, u := range r.Uncovered { // at both ends a window may be on its way
+		if !strings.HasPrefix(u.Reason, "behind the last window") && !strings.HasPrefix(u.Reason, "before the first window") {
+			t.Errorf("the doctor at %s does not tell %+v", m.name, u)
+		}
 	}
 	return r
 }

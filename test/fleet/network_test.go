@@ -138,10 +138,5 @@ func TestLinks(t *testing.T) {
 		for _, f := range report.Findings {
 			t.Errorf("the doctor at %s: %s of %s is missing: %s", m.name, f.Window, f.Gateway, f.Verdict)
 		}
-		for _, u := range report.Uncovered { // the last window may be on its way
-			if !strings.HasPrefix(u.Reason, "behind the last window") {
-				t.Errorf("the doctor at %s does not tell %+v", m.name, u)
-			}
-		}
 	}
 }

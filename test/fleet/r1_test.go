@@ -119,7 +119,7 @@ func TestSecondCollector(t *testing.T) {
 		after := asked.Sub(twin.came())
 		t.Logf("waybill %s names the conflict %v after the twin came", command[0], after.Round(time.Millisecond))
 		// Three minutes are a window of the documents; the services look once a second.
-		if after > 10*time.Second {
+		if after > 5*time.Second {
 			t.Errorf("waybill %s names the conflict only %v after the twin came", command[0], after)
 		}
 	}
