@@ -94,7 +94,8 @@ func TestLinks(t *testing.T) {
 		links, gateways, logs = append(links, l), append(gateways, g), append(logs, mail)
 	}
 	var managers []*host
-	for i, address := range []string{"192.0.2.91", "192.0.2.92"} {
+	homes := []string{"192.0.2.91", "192.0.2.92"}
+	for i, address := range homes {
 		l, inside := n.plug(t, address)
 		m := newManager(t, fmt.Sprintf("manager-%c", 'm'+i), "1s", inside...)
 		m.start(t)
@@ -124,17 +125,22 @@ func TestLinks(t *testing.T) {
 		awaitAll(t, m, within, logs...)
 	}
 	sameAnswer(t, managers[0], managers[1], "recipient:@example.net")
+	sealed := 0
 	for _, g := range gateways {
 		g.stop(t)
 		want := g.tracking(t)
+		sealed += len(want)
 		g.start(t)
 		for _, m := range managers {
 			samePulled(t, m, g, want)
 		}
 	}
-	for _, m := range managers {
+	for i, m := range managers {
 		m.stop(t)
 		report := examine(t, m, gateways...)
+		if len(report.Managers) != 2 || report.Managers[0].Address != homes[i] || report.Managers[0].Took < sealed*9/10 {
+			t.Errorf("of %d windows the doctor at %s knows that these have them: %+v", sealed, m.name, report.Managers)
+		}
 		for _, f := range report.Findings {
 			t.Errorf("the doctor at %s: %s of %s is missing: %s", m.name, f.Window, f.Gateway, f.Verdict)
 		}
