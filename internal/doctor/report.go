@@ -140,6 +140,7 @@ func utc(seconds int64) time.Time { return time.Unix(seconds, 0).UTC() }
 func (d *Doctor) Report() *Report {
 	d.times()
 	d.places()
+	d.oneName()
 	who := d.visitors()
 	d.sortOut(who)
 	r := &Report{Managers: []Manager{}, Findings: []Finding{}, Uncovered: []Uncovered{}, Zones: []Shift{}, Files: []File{}}
