@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -13,6 +14,7 @@ import (
 
 	"waybill/internal/app"
 	"waybill/internal/config"
+	"waybill/internal/health"
 )
 
 // roleWords are what a host can be.
@@ -55,7 +57,9 @@ func (p *program) allInOneCmd() *cobra.Command {
 		Use:   "all-in-one",
 		Short: "Be gateway and manager at once",
 		Long: `Do in one process what waybill gateway and waybill manager do: follow the log of
-this host, and collect from others.`,
+this host, and collect from others. With an export in the configuration the
+manager of the process collects from its gateway as any other would, and is one
+of its collectors from the start.`,
 		Example: `  waybill all-in-one -c /etc/waybill/waybill.yaml`,
 	})
 }
@@ -107,81 +111,141 @@ func (p *program) role(ctx context.Context, w roleWords, dir string, c *config.C
 	return r, err
 }
 
+// serving is a role that runs, from one configuration to the next.
+type serving struct {
+	p     *program
+	words roleWords
+	dir   string
+	log   *slog.Logger
+
+	config *config.Config // in force
+	path   string
+	note   []health.Step // what status says of the configuration
+}
+
 // serve runs a role until ctx ends. Between two configurations everything is
 // stopped in order and begun anew.
 func (p *program) serve(ctx context.Context, w roleWords, dir string) error {
 	outlive()
-	log := p.serviceLog()
+	s := &serving{p: p, words: w, dir: dir, log: p.serviceLog()}
 	reload := p.reloads()
-	c, path, err := p.config()
-	if err != nil {
+	var err error
+	if s.config, s.path, err = p.config(); err != nil {
 		return err
 	}
-	r, err := p.role(ctx, w, dir, c, path)
+	r, err := p.role(ctx, w, dir, s.config, s.path)
 	if err != nil {
 		return err
 	}
 	for {
-		next, err := p.runRole(ctx, r, reload, log)
+		next, err := s.run(ctx, r, reload)
 		err = errors.Join(err, r.Close())
 		if next == nil || err != nil {
-			p.notify(log, daemon.SdNotifyStopping)
 			return err
 		}
-		was := c
-		c = next
-		if r, err = p.role(ctx, w, dir, c, path); err != nil {
-			log.Error("The new configuration cannot be used; the old one stays", "err", err)
-			c = was
-			if r, err = p.role(ctx, w, dir, c, path); err != nil {
-				return err
-			}
+		if r, err = s.change(ctx, next); err != nil {
+			return err
 		}
 	}
 }
 
-// runRole runs until ctx ends, or until there is another configuration, which
-// is returned.
-func (p *program) runRole(ctx context.Context, r *app.Role, reload <-chan struct{}, log *slog.Logger) (*config.Config, error) {
-	ctx, stop := context.WithCancel(ctx)
+// change opens the role with another configuration, or, when that cannot be,
+// with the one that was in force.
+func (s *serving) change(ctx context.Context, next *config.Config) (*app.Role, error) {
+	r, err := s.p.role(ctx, s.words, s.dir, next, s.path)
+	if err == nil {
+		s.config, s.note = next, nil
+		return r, nil
+	}
+	if ctx.Err() != nil {
+		return nil, err
+	}
+	s.refuse(err)
+	r, was := s.p.role(ctx, s.words, s.dir, s.config, s.path)
+	if was != nil {
+		return nil, errors.Join(err, was)
+	}
+	r.Note(s.note...)
+	return r, nil
+}
+
+// refuse says, in the log and in status, that the configuration which is there
+// is not the one in force.
+func (s *serving) refuse(err error) {
+	f := explain(err)
+	s.log.Error("The new configuration is not used; the old one stays", "file", s.path, "err", err)
+	text := "the file is not in force, the one before it is: " + f.what
+	if f.why != "" {
+		text += ": " + strings.ReplaceAll(strings.TrimSpace(f.why), "\n", "; ")
+	}
+	fix := f.fix
+	var faults config.Faults
+	if errors.As(err, &faults) {
+		fix = "waybill config check " + quoted(s.path)
+	}
+	s.note = []health.Step{{Kind: "configuration", Name: s.path, Level: health.Problem, Text: text, Fix: fix, At: s.p.now()}}
+}
+
+// run runs the role until ctx ends, or until there is another configuration,
+// which is returned.
+func (s *serving) run(ctx context.Context, r *app.Role, reload <-chan struct{}) (*config.Config, error) {
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	ran := make(chan error, 1)
-	go func() { ran <- r.Run(ctx) }()
-	p.notify(log, daemon.SdNotifyReady)
-	var alive <-chan time.Time
-	if every, err := daemon.SdWatchdogEnabled(false); err != nil {
-		log.Warn("The watchdog's time is not understood", "err", err)
-	} else if every > 0 {
-		t := time.NewTicker(every / 3)
-		defer t.Stop()
-		alive = t.C
-	}
+	go func() { ran <- r.Run(running) }()
+	s.notify(daemon.SdNotifyReady)
+	alive, end := s.watchdog()
+	defer end()
+	var next *config.Config
+	over := ctx.Done()
 	for {
 		select {
 		case err := <-ran:
-			return nil, err
+			return next, err
+		case <-over:
+			s.notify(daemon.SdNotifyStopping)
+			over, reload = nil, nil
+			next = nil
+			stop()
 		case <-alive:
 			if r.Alive() {
-				p.notify(log, daemon.SdNotifyWatchdog)
+				s.notify(daemon.SdNotifyWatchdog)
 			}
 		case <-reload:
-			c, path, err := p.config()
+			// systemd wants to know when it began, to tell this reload from another.
+			s.notify(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec())
+			c, path, err := s.p.config()
 			if err != nil {
-				log.Error("The configuration was not read again; the old one stays", "file", path, "err", err)
+				s.refuse(err)
+				r.Note(s.note...)
+				s.notify(daemon.SdNotifyReady)
 				continue
 			}
-			log.Info("Reading the configuration again", "file", path)
-			p.notify(log, daemon.SdNotifyReloading)
+			s.log.Info("Reading the configuration again", "file", path)
+			next, s.path, reload = c, path, nil
 			stop()
-			return c, <-ran
 		}
 	}
 }
 
+// watchdog ticks as often as systemd wants to hear from a service; nil where it
+// does not.
+func (s *serving) watchdog() (tick <-chan time.Time, end func()) {
+	every, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		s.log.Warn("The watchdog's time is not understood", "err", err)
+	}
+	if err != nil || every <= 0 {
+		return nil, func() {}
+	}
+	t := time.NewTicker(every / 3)
+	return t.C, t.Stop
+}
+
 // notify tells systemd, where it asked to be told.
-func (p *program) notify(log *slog.Logger, state string) {
+func (s *serving) notify(state string) {
 	if _, err := daemon.SdNotify(false, state); err != nil {
-		log.Warn("Cannot tell systemd", "state", state, "err", err)
+		s.log.Warn("Cannot tell systemd", "state", state, "err", err)
 	}
 }
 

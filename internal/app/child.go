@@ -8,6 +8,7 @@ import (
 	"io"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -47,11 +48,27 @@ func (c *child) Run(ctx context.Context) error {
 	if err == nil {
 		err = errors.New("it ended although nobody asked it to")
 	}
-	if said := last.text(); said != "" {
-		return fmt.Errorf("the %s: %w; it said: %s", c.name, err, said)
-	}
-	return fmt.Errorf("the %s: %w", c.name, err)
+	said, hint := last.text()
+	return &childError{name: c.name, said: said, hint: hint, err: err}
 }
+
+// childError is how a child ended that nobody asked to.
+type childError struct {
+	name, said, hint string
+	err              error
+}
+
+func (e *childError) Error() string {
+	if e.said == "" {
+		return "the " + e.name + ": " + e.err.Error()
+	}
+	return "the " + e.name + ": " + e.err.Error() + "; it said: " + e.said
+}
+
+func (e *childError) Unwrap() error { return e.err }
+
+// Hint is the advice that it gave.
+func (e *childError) Hint() string { return e.hint }
 
 // lastLine passes everything on and keeps the end of it.
 type lastLine struct {
@@ -70,8 +87,19 @@ func (l *lastLine) Write(p []byte) (int, error) {
 	return l.to.Write(p)
 }
 
-// text is the last line that has something in it.
-func (l *lastLine) text() string {
-	lines := bytes.Split(bytes.TrimSpace(l.tail), []byte("\n"))
-	return strings.ToValidUTF8(string(lines[len(lines)-1]), "?")
+// text is the last line that has something in it, or, where the program ended
+// with a failure and advice, as Waybill does, the two of them.
+func (l *lastLine) text() (said, hint string) {
+	lines := strings.Split(strings.ToValidUTF8(string(bytes.TrimSpace(l.tail)), "?"), "\n")
+	said = lines[len(lines)-1]
+	advice, ok := strings.CutPrefix(strings.TrimSpace(said), "→ ")
+	if !ok {
+		return said, ""
+	}
+	for _, line := range slices.Backward(lines) {
+		if what, ok := strings.CutPrefix(line, "waybill: "); ok {
+			return what, advice
+		}
+	}
+	return said, ""
 }

@@ -18,10 +18,12 @@ import (
 
 // gatewayRole are the services beside a mail server.
 type gatewayRole struct {
-	name   string
-	qlogd  *qlogd.Service
-	keeper *export.Keeper // nil in local mode
-	hosts  []*hosts       // listeners for other hosts' logs
+	name    string
+	qlogd   *qlogd.Service
+	keeper  *export.Keeper // nil in local mode
+	intake  *export.Intake // nil in local mode
+	hosts   []*hosts       // listeners for other hosts' logs
+	senders *senders       // the gateways of those hosts
 }
 
 // ErrNoGateway is returned when a configuration has no gateway to be.
@@ -42,7 +44,15 @@ func (r *Role) openGateway() error {
 		g.keeper = k
 		r.closers = append(r.closers, k.Close)
 		r.group.Add("export", time.Minute, k)
+		if g.intake, err = export.OpenIntake(r.root, exportDir, namesDir, k.Sealed); err != nil {
+			return err
+		}
+		r.group.Add("intake", 10*time.Second, supervise.Func(r.takeIn))
+	} else if err := r.toLocal(); err != nil {
+		return err
 	}
+	g.senders = newSenders(r)
+	r.closers = append(r.closers, g.senders.Close)
 	var sources []qlogd.Source
 	for i := range c.Sources {
 		s, err := r.origin(&c.Sources[i])
@@ -55,7 +65,11 @@ func (r *Role) openGateway() error {
 	if g.qlogd, err = r.newQlogd(g.name, sources); err != nil {
 		return err
 	}
+	r.closers = append(r.closers, g.qlogd.Close) // what a failed run left open
 	r.group.Add("qlogd", 10*time.Second, g.qlogd)
+	if len(g.hosts) > 0 {
+		r.group.Add("hosts", 10*time.Second, g.senders)
+	}
 	for _, h := range g.hosts { // producers of its lines
 		r.group.Add("syslog "+h.name, 10*time.Second, h)
 	}
@@ -83,9 +97,9 @@ func (r *Role) newQlogd(gateway string, sources []qlogd.Source) (*qlogd.Service,
 	if err != nil {
 		return nil, err
 	}
-	o := qlogd.Options{FS: r.root, Dir: exportDir, Compress: true, State: path.Join(qlogdState, gateway), Window: r.o.Config.Gateway.Window,
+	o := qlogd.Options{FS: r.root, Dir: sealedDir(gateway), Compress: true, State: path.Join(qlogdState, gateway), Window: r.o.Config.Gateway.Window,
 		Gateway: gateway, Serial: serial, Software: r.o.Software, Sources: sources, Now: r.o.Now, Log: r.o.Log}
-	if r.gateway.keeper == nil {
+	if r.gateway.intake == nil {
 		// Local mode: the same files, to the parser of this host.
 		o.Dir, o.Compress = path.Join(queueDir, gateway), false
 	}
@@ -93,8 +107,17 @@ func (r *Role) newQlogd(gateway string, sources []qlogd.Source) (*qlogd.Service,
 		return nil, fmt.Errorf("make a directory: %w", err)
 	}
 	o.Sealed = func(s window.Sealed) error {
-		if r.gateway.keeper != nil {
-			return r.gateway.keeper.Sealed(s)
+		if r.gateway.intake != nil {
+			return r.gateway.intake.Take(sealedDir(gateway), func(name string) [32]byte {
+				if name == s.Name.String() {
+					return s.Digest
+				}
+				return [32]byte{}
+			})
+		}
+		// One that was finished before the switch got its name where it was.
+		if err := r.queueSealed(gateway); err != nil {
+			return err
 		}
 		r.parser.service.Wake()
 		return nil
@@ -152,11 +175,13 @@ func (r *Role) gatewayReport() health.Report {
 	rep := health.Report{Process: "gateway", Name: g.name, Version: r.o.Software, PID: os.Getpid(), Started: r.started}
 	rep.Steps = append(rep.Steps, qlogdSteps(g.qlogd.Status(), r.o.Now())...)
 	for _, h := range g.hosts {
-		rep.Steps = append(rep.Steps, h.steps(r.o.Now())...)
+		rep.Steps = append(rep.Steps, h.step())
 	}
+	rep.Steps = append(rep.Steps, g.senders.steps(r.o.Now())...)
 	if g.keeper != nil {
 		rep.Steps = append(rep.Steps, exportSteps(g.keeper.Status(), r.o.Now())...)
-	} else if !r.o.Manager {
+	}
+	if r.parser != nil && !r.o.Manager {
 		rep.Steps = append(rep.Steps, parserSteps(r.parser.service.Status(), r.o.Now())...)
 		rep.Accounts = r.parser.accounts.get()
 	}

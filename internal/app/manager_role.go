@@ -47,7 +47,18 @@ func (r *Role) openManager() error {
 			return fmt.Errorf("gateway %s of the configuration: %w", k.Name, err)
 		}
 	}
-	log := r.operLog(smadLogs, "smad", "")
+	switch {
+	case r.gateway == nil:
+	case r.gateway.keeper != nil:
+		if err := r.enrolSelf(&registry); err != nil {
+			return err
+		}
+	default:
+		if err := r.leaveSelf(&registry); err != nil {
+			return err
+		}
+	}
+	log := r.operLog(smadLogs, "smad", r.serial)
 	s, err := smad.New(smad.Options{FS: r.root, Name: r.o.Host, Poll: c.Poll, MaxConnections: c.Connections, BytesPerSecond: c.Bandwidth,
 		NewestAfter: newestAfter, Now: r.o.Now, Ops: slog.New(log.Handler(nil)), Log: r.o.Log})
 	if err != nil {
@@ -156,7 +167,12 @@ func NewServerAt(ctx context.Context, addr string, handler http.Handler, log *sl
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
-	return newServer(ctx, host, n, handler, log)
+	s, err := newServer(ctx, host, n, handler, log)
+	var taken *PortTakenError
+	if errors.As(err, &taken) {
+		taken.Key = "manager.listen"
+	}
+	return s, err
 }
 
 // publishGateways says what is known of each gateway, for waybill gateways.

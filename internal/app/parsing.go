@@ -18,7 +18,7 @@ type parsing struct {
 const incomingDir = "tracking/incoming_queue"
 
 func (r *Role) openParser() error {
-	log := r.operLog(trackerLogs, "trackerd", "")
+	log := r.operLog(trackerLogs, "trackerd", r.serial)
 	o := trackerd.Options{FS: r.root, Queue: incomingDir, Quarantine: quarantineDir, Data: r.o.Data, Store: r.db, Queues: 1,
 		Now: r.o.Now, Oper: slog.New(log.Handler(nil)), Log: r.o.Log}
 	if r.o.Manager {

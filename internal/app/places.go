@@ -4,8 +4,9 @@ package app
 const (
 	exportDir   = "pub/export/tracking" // sealed files for collectors
 	exportState = "export"              // who collects, what each did, the host key
-	qlogdState  = "qlogd"
-	smadJournal = "smad/journal"
+	qlogdState  = "qlogd"               // a directory per gateway
+	namesDir    = "qlogd/.names"        // of the files of the export
+	smadState   = "smad"
 	pulledDir   = "log/tracking" // pulled and verified, a directory per gateway
 	cliLogs     = "pub/cli_logs"
 	smadLogs    = "pub/smad_logs"

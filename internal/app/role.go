@@ -10,13 +10,17 @@ import (
 	"log/slog"
 	"os"
 	"path"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"waybill/internal/config"
 	"waybill/internal/health"
 	"waybill/internal/oplog"
 	"waybill/internal/safefs"
+	"waybill/internal/smad"
+	"waybill/internal/store"
 	"waybill/internal/store/sqlite"
 	"waybill/internal/supervise"
 )
@@ -48,8 +52,12 @@ type Role struct {
 	group   supervise.Group
 	started time.Time
 	closers []func() error // in the order of opening
+	serial  string         // in the operator logs
 
-	said *publisher // what the watchdog goes by
+	said []*publisher // what the watchdog goes by
+
+	mu    sync.Mutex    // guards what follows
+	notes []health.Step // of whoever runs the role
 
 	gateway *gatewayRole
 	manager *managerRole
@@ -82,8 +90,29 @@ func (r *Role) open(ctx context.Context) error {
 	r.root = root
 	r.closers = append(r.closers, root.Close)
 	c := r.o.Config
-	if r.o.Manager || c.Gateway != nil && c.Gateway.Export == nil {
-		if err := r.openStore(ctx); err != nil {
+	if r.o.Gateway {
+		if c.Gateway == nil {
+			return ErrNoGateway
+		}
+		if err := r.lock(); err != nil {
+			return err
+		}
+	}
+	if err := r.identify(); err != nil {
+		return err
+	}
+	search, err := r.searches()
+	if err != nil {
+		return err
+	}
+	if search {
+		err := r.openStore(ctx)
+		if errors.Is(err, store.ErrInUse) && !r.o.Manager && c.Gateway.Export != nil {
+			// The manager of this data directory takes what local mode left.
+			r.o.Log.Info("The incoming queue is left to the process that has the store", "err", err)
+			err = nil
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -117,14 +146,53 @@ func (r *Role) open(ctx context.Context) error {
 	return nil
 }
 
+// identify finds the serial that stands in the operator logs: that of the
+// manager, else of the gateway.
+func (r *Role) identify() (err error) {
+	if r.o.Manager {
+		r.serial, err = smad.Instance(r.root)
+		return err
+	}
+	r.serial, err = Serial(r.root, GatewayName(r.o.Config.Gateway, r.o.Host))
+	return err
+}
+
+// searches reports whether this process has the store: that of a manager, or of
+// a gateway in local mode, or of one that was in local mode and has not taken
+// all that it queued then.
+func (r *Role) searches() (bool, error) {
+	if r.o.Manager || r.o.Config.Gateway.Export == nil {
+		return true, nil
+	}
+	return leftInQueue(r.root)
+}
+
 func (r *Role) publish(process string, report func() health.Report, also func() error) {
-	r.said = &publisher{fs: r.root, file: process + ".json", report: report, also: also, now: r.o.Now}
-	r.group.Add(process+" status", 0, r.said)
+	noted := func() health.Report {
+		rep := report()
+		r.mu.Lock()
+		rep.Steps = append(slices.Clone(r.notes), rep.Steps...)
+		r.mu.Unlock()
+		return rep
+	}
+	p := &publisher{fs: r.root, file: process + ".json", report: noted, also: also, now: r.o.Now}
+	r.said = append(r.said, p)
+	r.group.Add(process+" status", 0, p)
+}
+
+// Note puts steps in front of what the role says of itself, in place of those
+// that were there.
+func (r *Role) Note(steps ...health.Step) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notes = steps
 }
 
 // Alive reports whether the role still says how it does: every service answered
 // when it was asked a moment ago.
-func (r *Role) Alive() bool { return r.said.alive() }
+func (r *Role) Alive() bool {
+	return !slices.ContainsFunc(r.said, func(p *publisher) bool { return !p.alive() })
+}
 
 // Run does the work until ctx ends, and stops in order.
 func (r *Role) Run(ctx context.Context) error { return r.group.Run(ctx) }

@@ -18,6 +18,7 @@ const DefaultPort = 8025
 // PortTakenError says that somebody else listens where the server was to.
 type PortTakenError struct {
 	Addr string
+	Key  string // of the configuration that says where to listen; "" for --port
 	Err  error
 }
 
@@ -25,6 +26,9 @@ func (e *PortTakenError) Error() string { return "cannot listen on " + e.Addr + 
 
 // Hint says how to go on.
 func (e *PortTakenError) Hint() string {
+	if e.Key != "" {
+		return "ss -lntp shows who has it; " + e.Key + " takes another address"
+	}
 	return "--port with another number, or none: without it the next free one is taken"
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"syscall"
 	"time"
 
 	"waybill/internal/config"
@@ -113,6 +114,9 @@ func (s *SSHD) Run(ctx context.Context) error {
 	g.Add("status", 0, &publisher{fs: s.root, file: "sshd.json", report: s.report, now: s.o.Now})
 	g.Add("ssh", 0, supervise.Func(func(ctx context.Context) error {
 		if err := s.server.Run(ctx); err != nil && ctx.Err() == nil {
+			if errors.Is(err, syscall.EADDRINUSE) {
+				err = &PortTakenError{Addr: s.o.Gateway.Export.Listen, Key: "gateway.export.listen", Err: syscall.EADDRINUSE}
+			}
 			return supervise.Fatal(err) // what was given up cannot be had again: a new process
 		}
 		return nil

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -79,7 +80,7 @@ func qlogdSteps(st qlogd.Status, now time.Time) []health.Step {
 		}
 		if !s.Readable {
 			step.Level = health.Problem
-			step.Text, step.Fix, _ = strings.Cut(s.Error, "; ")
+			step.Text, step.Fix = s.Error, s.Hint
 		}
 		out = append(out, step)
 	}
@@ -223,6 +224,10 @@ func serviceSteps(all []supervise.Status) []health.Step {
 		step := health.Step{Kind: "service", Name: s.Name, Level: health.Warning, At: s.ErrTime, Text: s.State.String()}
 		if s.Err != nil {
 			step.Text += ": " + s.Err.Error()
+			var hinted interface{ Hint() string }
+			if errors.As(s.Err, &hinted) {
+				step.Fix = hinted.Hint()
+			}
 		}
 		if s.State == supervise.Held || s.State == supervise.Failed || s.Failures > 3 {
 			step.Level = health.Problem

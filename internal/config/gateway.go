@@ -43,7 +43,7 @@ type Journal struct {
 type Syslog struct {
 	Listen   string // "address:port"
 	Protocol string // udp, tcp or tls
-	// Allow are the networks that may send; none is everybody.
+	// Allow are the networks that may send, at least one. Nobody else is heard.
 	Allow []netip.Prefix
 	// Rate bounds the lines of one sender, in lines per second; 0 is no bound.
 	Rate int
@@ -187,6 +187,8 @@ func (s *Source) syslog(d *decoder) field {
 			d.fault(n, path, "certificate: and key:, two files", "protocol tls needs a certificate")
 		case !tls && (l.Certificate != "" || l.Key != "" || l.ClientCA != ""):
 			d.fault(n, path, "protocol: tls", "certificates are for protocol tls")
+		case len(l.Allow) == 0:
+			d.fault(n, path, "allow: [192.0.2.0/24], the networks of the mail hosts", "a syslog source needs to know who may send")
 		}
 	}
 }

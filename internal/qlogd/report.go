@@ -1,8 +1,12 @@
 package qlogd
 
 import (
+	"errors"
+	"io/fs"
+	"path/filepath"
 	"strings"
 
+	"waybill/internal/source"
 	"waybill/internal/window"
 )
 
@@ -14,9 +18,7 @@ func (r *run) report() {
 			lr := in.log(l.Log)
 			s := SourceStatus{Path: l.Log, Readable: l.Watched, Volatile: in.src.Volatile(), Behind: l.Behind, Dropped: l.Dropped,
 				Lines: lr.count.lines, Parsed: lr.count.parsed, Unknown: lr.count.unknown, Samples: lr.count.samples, Last: lr.count.last}
-			if l.Err != nil {
-				s.Error = l.Err.Error()
-			}
+			s.Error, s.Hint = explained(l.Err)
 			if lr.cur != nil {
 				s.Position = lr.cur.part.To
 			}
@@ -44,6 +46,23 @@ func (r *run) report() {
 	if counted {
 		st.Spool = spool
 	}
+}
+
+// explained parts an error of a source from the command that mends it.
+func explained(err error) (text, hint string) {
+	if err == nil {
+		return "", ""
+	}
+	var e *source.Error
+	switch {
+	case !errors.As(err, &e):
+		return err.Error(), ""
+	case e.Hint == "" && errors.Is(err, fs.ErrNotExist):
+		return err.Error(), "ls -l " + filepath.Dir(e.Path) + "; what appears there later is read from its beginning, another path goes into gateway.sources"
+	case e.Hint == "":
+		return err.Error(), ""
+	}
+	return strings.ReplaceAll(err.Error(), " ("+e.Hint+")", ""), e.Hint
 }
 
 // spool counts the windows that lie where they were sealed.

@@ -24,6 +24,8 @@ const (
 	snapshotLines = 50_000
 	// turnLines is how many lines an origin hands over until the next has its turn.
 	turnLines = 5_000
+	// maxRest bounds the turns that the end of a run gives to an origin.
+	maxRest = 100
 	// maxWindow is how much a window holds at most; it ends early then.
 	maxWindow = 64 << 20
 	// spoolEvery is how often the spool is counted.
@@ -64,7 +66,7 @@ type run struct {
 
 func (r *run) now() track.Stamp { return track.StampOf(r.o.Now()) }
 
-// loop reads until ctx ends, then seals what is there.
+// loop reads until ctx ends, then takes what was pushed and seals what is there.
 func (r *run) loop(ctx context.Context) error {
 	tick := time.NewTicker(PollEvery)
 	defer tick.Stop()
@@ -80,7 +82,32 @@ func (r *run) loop(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+	if err := r.rest(); err != nil {
+		return err
+	}
 	return r.finish()
+}
+
+// rest takes what origins hold that cannot be read again. Who pushes into them
+// has ended before; should one go on, a full buffer more is enough.
+func (r *run) rest() error {
+	for _, in := range r.inputs {
+		if !in.src.Volatile() {
+			continue
+		}
+		for range maxRest {
+			r.turn = 0
+			err := in.src.Poll(func(p *Piece, l Line) error { return r.take(in, p, l) })
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, errTurn) {
+				return err
+			}
+		}
+		r.watch(in, r.now())
+	}
+	return nil
 }
 
 // pass looks at the clock and at every origin once.

@@ -96,6 +96,16 @@ func readState(fsys safefs.FS, dir string) (*state, error) {
 	return &s, nil
 }
 
+// SealsInto is the directory into which the gateway with the given state sealed
+// its windows last; "" when there is no state.
+func SealsInto(fsys safefs.FS, dir string) (string, error) {
+	s, err := readState(fsys, dir)
+	if s == nil || err != nil {
+		return "", err
+	}
+	return s.Dir, nil
+}
+
 // stateError is a state that cannot be understood. It is written in one step, so
 // that no crash makes one.
 type stateError struct {

@@ -33,11 +33,12 @@ type SourceStatus struct {
 	Path     string      `json:"path"`
 	Readable bool        `json:"readable"`
 	Volatile bool        `json:"volatile,omitempty"`
-	Error    string      `json:"error,omitempty"` // with the command that mends it
-	Position int64       `json:"position"`        // bytes taken of the piece that is read
-	Lines    int64       `json:"lines"`           // of all lines since the start: taken,
-	Parsed   int64       `json:"parsed"`          // that became events,
-	Unknown  int64       `json:"unknown"`         // that nobody understood
+	Error    string      `json:"error,omitempty"`
+	Hint     string      `json:"hint,omitempty"` // the command that mends it, "" where none does
+	Position int64       `json:"position"`       // bytes taken of the piece that is read
+	Lines    int64       `json:"lines"`          // of all lines since the start: taken,
+	Parsed   int64       `json:"parsed"`         // that became events,
+	Unknown  int64       `json:"unknown"`        // that nobody understood
 	Samples  []string    `json:"samples,omitempty"`
 	Behind   int64       `json:"behind"` // bytes
 	Dropped  int64       `json:"dropped,omitempty"`

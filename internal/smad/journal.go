@@ -84,8 +84,11 @@ type journal struct {
 
 const (
 	journalDay = "20060102"
-	journalExt = ".ndjson"
-	maxEntry   = 1 << 20
+	// journalKept is how long files of the journal stay: longer than anybody asks
+	// of a year ago.
+	journalKept = 400 * 24 * time.Hour
+	journalExt  = ".ndjson"
+	maxEntry    = 1 << 20
 )
 
 // openJournal reads what is there and goes on in the file of today. Files of
@@ -107,6 +110,9 @@ func openJournal(fsys safefs.FS, dir string, now func() time.Time) (*journal, er
 	if len(names) > 0 {
 		j.day, j.number, _ = parseJournalName(names[len(names)-1])
 	}
+	if err := j.thin(); err != nil {
+		return nil, fmt.Errorf("clean the journal: %w", err)
+	}
 	// What was read may not be durable, and the kernel does not tell again that a
 	// sync failed: what counts is repeated and synced before anything is built
 	// upon it.
@@ -114,6 +120,26 @@ func openJournal(fsys safefs.FS, dir string, now func() time.Time) (*journal, er
 		return nil, err
 	}
 	return j, nil
+}
+
+// thin removes the files of days that are over for longer than journalKept, but
+// those that a start reads: the newest days that have any.
+func (j *journal) thin() error {
+	names, err := j.names()
+	if err != nil {
+		return err
+	}
+	last := j.now().Add(-journalKept).UTC().Format(journalDay)
+	old := names[:len(names)-len(lastDays(names, 2))]
+	for _, name := range old {
+		if name[:len(journalDay)] >= last {
+			break
+		}
+		if err := j.fs.Remove(path.Join(j.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // journalName is "20230213.ndjson" for the first file of a day, then
@@ -334,6 +360,9 @@ func (j *journal) next(day string) error {
 		}
 		if j.file != nil {
 			_ = j.file.Close() // what counts of it is repeated in the new one
+			if day != j.day {
+				_ = j.thin() // the next day, or the next start, tries again
+			}
 		}
 		// A crash may have cut the last line of a file that was there.
 		j.file, j.day, j.number, j.fresh, j.broken, j.torn = f, day, number, true, false, flag&os.O_CREATE == 0

@@ -3,14 +3,10 @@ package sqlite
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
-	"golang.org/x/sys/unix"
-
+	"waybill/internal/safefs"
 	"waybill/internal/store"
 )
 
@@ -39,26 +35,12 @@ func (e *InUseError) Hint() string {
 	return fmt.Sprintf("wait until it has finished (ps -fp %d shows it), or use another data directory with --data", e.PID)
 }
 
-// lockDir takes the write lock of dir. The kernel gives it back when the
-// process ends, however it ends, so a lock is never stale.
+// lockDir takes the write lock of dir, which is never stale; see safefs.Lock.
 func lockDir(dir string) (*os.File, error) {
-	path := filepath.Join(dir, "lock")
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
-	if err != nil {
-		return nil, fmt.Errorf("open write lock: %w", err)
+	f, err := safefs.Lock(filepath.Join(dir, "lock"))
+	var locked *safefs.LockedError
+	if errors.As(err, &locked) {
+		return nil, &InUseError{Path: locked.Path, PID: locked.PID}
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		defer f.Close() // nothing was written
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("lock %s: %w", path, err)
-		}
-		text, _ := io.ReadAll(io.LimitReader(f, 32)) // the number only makes the message better
-		pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
-		return nil, &InUseError{Path: path, PID: pid}
-	}
-	// The number of the process is a courtesy to whoever finds the lock taken.
-	if err := f.Truncate(0); err == nil {
-		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	}
-	return f, nil
+	return f, err
 }
