@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -215,7 +216,7 @@ func (h *hosts) steps(now time.Time) []health.Step {
 	slices.SortFunc(addrs, netip.Addr.Compare)
 	for _, a := range addrs {
 		for _, s := range qlogdSteps(h.sending[a].qlogd.Status(), now) {
-			s.Name = h.sending[a].qlogd.Status().Gateway + " " + s.Name
+			s.Name = strings.TrimSpace(h.sending[a].qlogd.Status().Gateway + " " + s.Name)
 			out = append(out, s)
 		}
 	}

@@ -83,10 +83,10 @@ func qlogdSteps(st qlogd.Status, now time.Time) []health.Step {
 		}
 		out = append(out, step)
 	}
-	w := health.Step{Kind: "window", Name: st.Window.Last, Level: health.OK, At: st.Window.LastTime,
-		Text: fmt.Sprintf("window %d is open, %s in it; the last one sealed", st.Window.Sequence, plural(int(st.Window.Events), "event", "events"))}
-	if st.Window.Last == "" {
-		w.Text = fmt.Sprintf("window %d is open, %s in it", st.Window.Sequence, plural(int(st.Window.Events), "event", "events"))
+	w := health.Step{Kind: "window", Level: health.OK, At: st.Window.LastTime,
+		Text: fmt.Sprintf("window %d is open, %s in it", st.Window.Sequence, plural(int(st.Window.Events), "event", "events"))}
+	if st.Window.Last != "" {
+		w.Text += "; the last one sealed"
 	}
 	if st.Error != "" {
 		w.Level, w.Text, w.At = health.Problem, st.Error, st.Since
@@ -138,6 +138,9 @@ func exportSteps(st export.Status, now time.Time) []health.Step {
 		out = append(out, step)
 	}
 	for _, a := range st.Alerts {
+		if len(st.Collectors) == 0 {
+			break // that nobody collects is said above
+		}
 		out = append(out, health.Step{Kind: "alert", Level: health.Warning, Text: a})
 	}
 	return out

@@ -67,7 +67,7 @@ func blocks(path string) ([]block, error) {
 }
 
 // varies is what is another one each time.
-var varies = regexp.MustCompile(`SHA256:\S+|ssh-ed25519 \S+|wb1-\S+|[0-9A-F]{12}-[0-9A-F]{8}|[0-9]+|\s+`)
+var varies = regexp.MustCompile(`SHA256:\S+|ssh-ed25519 \S+|[A-Z0-9]{26}|[0-9A-F]{12}-[0-9A-F]{8}|[0-9]+|\s+`)
 
 // plain writes a line so that it can be compared.
 func plain(line string) string {

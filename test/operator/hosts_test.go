@@ -3,6 +3,7 @@ package operator
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,9 +23,12 @@ type host struct {
 	name string
 	root string
 	init *exec.Cmd // whose end ends all others of it
+	out  io.Reader // of init
+	says bytes.Buffer
 }
 
-// mounts makes the file system of a host; $1 is an empty directory, $2 its name.
+// mounts makes the file system of a host; $1 is an empty directory, $2 its name, $3
+// the program, $4 the directory packaging.
 const mounts = `set -e
 mount -t tmpfs -o mode=755 none "$1"
 mkdir "$1/up" "$1/work" "$1/root"
@@ -36,23 +40,29 @@ for d in tmp run root var/lib var/log var/spool; do mkdir -p $d; mount -t tmpfs 
 chmod 1777 tmp
 rm -rf etc/waybill
 mkdir -p run/sshd root/waybill
+mkdir root/waybill/bin root/waybill/packaging
+touch root/waybill/bin/waybill
+mount --bind "$3" root/waybill/bin/waybill
+mount --bind "$4" root/waybill/packaging
 hostname "$2"
 ip link set lo up
 echo ready
 exec chroot . sh -c 'while :; do sleep 3600; done'`
 
 // start boots a host. Its init runs until the test has ended.
-func start(t *testing.T, name string) *host {
+func start(t *testing.T, name, program string) *host {
 	t.Helper()
+	packaging, err := filepath.Abs("../../packaging")
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	h := &host{name: name, root: filepath.Join(dir, "root")}
 	h.init = exec.Command("unshare", "--mount", "--uts", "--net", "--pid", "--fork", "--kill-child", "--propagation", "private",
-		"sh", "-c", mounts, "sh", dir, name)
+		"sh", "-c", mounts, "sh", dir, name, program, packaging)
 	h.init.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	var says bytes.Buffer
-	h.init.Stderr = &says
-	out, err := h.init.StdoutPipe()
-	if err != nil {
+	h.init.Stderr = &h.says
+	if h.out, err = h.init.StdoutPipe(); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.init.Start(); err != nil {
@@ -62,11 +72,16 @@ func start(t *testing.T, name string) *host {
 		_ = h.init.Process.Kill()
 		_ = h.init.Wait()
 	})
-	b := make([]byte, 10)
-	if n, _ := out.Read(b); !strings.HasPrefix(string(b[:n]), "ready") {
-		t.Fatalf("the host %s does not start: %s", name, says.String())
-	}
 	return h
+}
+
+// booted waits until the host is there.
+func (h *host) booted(t *testing.T) {
+	t.Helper()
+	b := make([]byte, 10)
+	if n, err := h.out.Read(b); !strings.HasPrefix(string(b[:n]), "ready") {
+		t.Fatalf("the host %s does not start: %v, %s", h.name, err, h.says.String())
+	}
 }
 
 // pid is the host's first process as seen from here: the child of unshare.

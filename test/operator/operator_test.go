@@ -25,12 +25,14 @@ func TestDocuments(t *testing.T) {
 	}
 	hosts := make(map[string]*host)
 	for name := range addresses {
-		hosts[name] = start(t, name)
+		hosts[name] = start(t, name, os.Getenv(inside))
+	}
+	for _, h := range hosts {
+		h.booted(t)
 	}
 	network(t, hosts)
-	program := os.Getenv(inside)
 	for _, h := range hosts {
-		prepare(t, h, program)
+		prepare(t, h)
 	}
 	out, err := hosts["old"].run(t, "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub | cut -d ' ' -f 2", "")
 	if err != nil {
@@ -95,19 +97,11 @@ func outside(t *testing.T) {
 }
 
 // prepare puts there what an operator brings along, and what was there before.
-func prepare(t *testing.T, h *host, program string) {
+func prepare(t *testing.T, h *host) {
 	t.Helper()
 	h.write(t, "/usr/local/bin/systemctl", "755", systemctl)
 	h.write(t, "/usr/local/bin/journalctl", "755", journalctl)
 	h.write(t, "/usr/local/bin/sudo", "755", sudo)
-	b, err := os.ReadFile(program)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.write(t, "/root/waybill/bin/waybill", "755", string(b))
-	if err := os.CopyFS(filepath.Join("/proc", h.pid(t), "root/root/waybill/packaging"), os.DirFS("../../packaging")); err != nil {
-		t.Fatal(err)
-	}
 	script := "touch /var/log/mail.log; chown root:adm /var/log/mail.log; chmod 640 /var/log/mail.log\n"
 	if h.name == "old" { // a plain OpenSSH server
 		script += "ssh-keygen -A >/dev/null; install -d -m 755 /run/sshd; /usr/sbin/sshd\n"
@@ -191,7 +185,7 @@ func first(hosts []string, name string) string {
 // mail lets a message pass a gateway.
 func (h *host) mail(t *testing.T) {
 	t.Helper()
-	id := "4c" + strings.ToUpper(strings.ReplaceAll(h.name, "-", "")) + "0Q2Vz1qz"
+	id := fmt.Sprintf("%X", "id"+h.name)
 	script := fmt.Sprintf(`n="$(date '+%%b %%e %%H:%%M:%%S') %[1]s postfix"
 cat >>/var/log/mail.log <<E
 $n/smtpd[101]: connect from client.example.org[198.51.100.7]
