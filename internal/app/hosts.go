@@ -207,6 +207,9 @@ func (h *hosts) steps(now time.Time) []health.Step {
 		if st.Refused > 0 {
 			step.Text += ", " + strconv.FormatInt(st.Refused, 10) + " refused from addresses that are not in allow"
 		}
+		if !step.At.IsZero() {
+			step.Text += "; heard"
+		}
 	}
 	out := []health.Step{step}
 	addrs := make([]netip.Addr, 0, len(h.sending))

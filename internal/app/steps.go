@@ -89,7 +89,7 @@ func qlogdSteps(st qlogd.Status, now time.Time) []health.Step {
 		w.Text += "; the last one sealed"
 	}
 	if st.Error != "" {
-		w.Level, w.Text, w.At = health.Problem, st.Error, st.Since
+		w.Level, w.Text, w.At = health.Problem, st.Error+"; it began", st.Since
 		w.Fix = "mail is not held up; what can be read again is read when this is over"
 	}
 	return append(out, w)
@@ -127,6 +127,8 @@ func exportSteps(st export.Status, now time.Time) []health.Step {
 		}
 		if c.Seen.IsZero() {
 			step.Text += ", never came"
+		} else {
+			step.Text += ", came"
 		}
 		switch c.Role {
 		case export.PendingRole:
@@ -184,6 +186,9 @@ func smadSteps(st smad.Status, now time.Time) []health.Step {
 				step.Fix = p.Hint
 			}
 		}
+		if !step.At.IsZero() {
+			step.Text += "; asked"
+		}
 		out = append(out, step)
 	}
 	return out
@@ -209,6 +214,9 @@ func parserSteps(st trackerd.Status, now time.Time) []health.Step {
 			store.At = g.LastAt
 		}
 	}
+	if !store.At.IsZero() {
+		store.Text += "; the last"
+	}
 	out = append(out, store)
 	for _, q := range st.Quarantine {
 		out = append(out, health.Step{Kind: "quarantine", Name: q.Gateway + " " + q.File, Level: health.Warning, Text: q.Reason})
@@ -226,6 +234,9 @@ func serviceSteps(all []supervise.Status) []health.Step {
 		step := health.Step{Kind: "service", Name: s.Name, Level: health.Warning, At: s.ErrTime, Text: s.State.String()}
 		if s.Err != nil {
 			step.Text += ": " + s.Err.Error()
+		}
+		if !s.ErrTime.IsZero() {
+			step.Text += "; it failed"
 		}
 		if s.State == supervise.Held || s.State == supervise.Failed || s.Failures > 3 {
 			step.Level = health.Problem

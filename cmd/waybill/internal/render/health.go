@@ -72,7 +72,7 @@ func (p *healthSheet) process(r *health.Report) {
 		l := levelLook(s.Level)
 		text := s.Text
 		if !s.At.IsZero() && r.Running(p.now) {
-			text += ", " + ago(p.now.Sub(s.At))
+			text += " " + ago(p.now.Sub(s.At))
 		}
 		lead := []Cell{painted(l.symbol, l.paint), painted(s.Kind, term.Style.Faint)}
 		says := []Cell{cell(text)}
