@@ -7,6 +7,9 @@
 //	bench dialects        each dialect's lines a second beside those of Postfix
 //	bench first           how long after its start `waybill open` finds something
 //	bench doctor          `waybill doctor` on a gigabyte of logs
+//	bench live            a gateway and a manager: from a line to its message, and the cost
+//	bench pull            10,000 small files, beside a loop of ssh and scp
+//	bench collect DATA N  pull and acknowledge N files, for pull
 //	bench store           fill a store and search it
 //	bench search DATA     search a store that is there
 //	bench parse LOG       lines to events only, on one core
@@ -35,6 +38,8 @@ type options struct {
 	messages int
 	runs     int
 	queries  int
+	seconds  int
+	files    int
 	seed     uint64
 	dir      string
 	waybill  string
@@ -57,6 +62,8 @@ func run() (err error) {
 	flag.IntVar(&o.messages, "messages", 2_000_000, "messages in the store that is searched")
 	flag.IntVar(&o.runs, "runs", 5, "runs of each program")
 	flag.IntVar(&o.queries, "queries", 60, "questions of each class")
+	flag.IntVar(&o.seconds, "seconds", 120, "seconds for which live loads a gateway")
+	flag.IntVar(&o.files, "files", 10_000, "files that pull collects")
 	flag.Uint64Var(&o.seed, "seed", 1, "seed of the input")
 	flag.StringVar(&o.dir, "dir", "", "directory for the input and the stores (default: a temporary one)")
 	flag.StringVar(&o.waybill, "waybill", "", "program to measure (default: built from this tree)")
@@ -90,9 +97,11 @@ func run() (err error) {
 		return latency(ctx, flag.Arg(1), o.queries, os.Stdout)
 	case "import":
 		return importHere(ctx, flag.Arg(1), flag.Args()[min(2, flag.NArg()):], o.heap, os.Stderr)
-	case "", "versus", "exim", "dialects", "first", "doctor", "store":
+	case "collect":
+		return collect(ctx, flag.Arg(1), flag.Arg(2))
+	case "", "versus", "exim", "dialects", "first", "doctor", "live", "pull", "store":
 	default:
-		return fmt.Errorf("%q is not versus, exim, dialects, first, doctor, store, search, parse or import", what)
+		return fmt.Errorf("%q is not versus, exim, dialects, first, doctor, live, pull, store, search, parse or import", what)
 	}
 	if o.dir == "" {
 		if o.dir, err = os.MkdirTemp("", "waybill-bench-"); err != nil {
@@ -110,8 +119,13 @@ func run() (err error) {
 		}
 	}
 	fmt.Printf("%d cores, %s.\n\n", runtime.NumCPU(), runtime.Version())
-	if what == "exim" {
+	switch what {
+	case "exim":
 		return versusExim(ctx, o, os.Stdout)
+	case "live":
+		return live(ctx, o, os.Stdout)
+	case "pull":
+		return pull(ctx, o, os.Stdout)
 	}
 	if what == "" || what == "versus" {
 		if err := versus(ctx, o, os.Stdout); err != nil {

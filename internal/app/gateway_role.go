@@ -183,6 +183,7 @@ func (r *Role) gatewayReport() health.Report {
 	}
 	if r.parser != nil && !r.o.Manager {
 		rep.Steps = append(rep.Steps, parserSteps(r.parser.service.Status(), r.o.Now())...)
+		rep.Accounts = r.parser.accounts.get()
 	}
 	rep.Steps = append(rep.Steps, serviceSteps(r.group.Status())...)
 	return rep

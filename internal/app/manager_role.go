@@ -185,6 +185,7 @@ func (r *Role) managerReport() health.Report {
 	rep := health.Report{Process: "manager", Version: r.o.Software, PID: os.Getpid(), Started: r.started, Pages: r.manager.server.URL("/")}
 	rep.Steps = append(rep.Steps, smadSteps(r.manager.smad.Status(), r.o.Now())...)
 	rep.Steps = append(rep.Steps, parserSteps(r.parser.service.Status(), r.o.Now())...)
+	rep.Accounts = r.parser.accounts.get()
 	if !r.o.Gateway {
 		rep.Steps = append(rep.Steps, serviceSteps(r.group.Status())...)
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"waybill/internal/safefs"
 	"waybill/internal/search"
 	"waybill/internal/store"
 	"waybill/internal/store/sqlite"
@@ -21,6 +22,7 @@ var ErrNoStore = errors.New("there is no store")
 // process that writes there.
 type Reader struct {
 	db     *sqlite.DB
+	root   *safefs.Root
 	engine *search.Engine
 }
 
@@ -33,7 +35,15 @@ func OpenReader(ctx context.Context, data string, log *slog.Logger, now func() t
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{db: db, engine: &search.Engine{Store: db, Now: now}}, nil
+	root, err := safefs.OpenRoot(data)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open the data directory: %w", err), db.Close())
+	}
+	files, err := facts(root, db)
+	if err != nil {
+		return nil, errors.Join(err, root.Close(), db.Close())
+	}
+	return &Reader{db: db, root: root, engine: &search.Engine{Store: db, Now: now, Facts: files.Facts}}, nil
 }
 
 // Search begins a search whose messages are taken one by one.
@@ -76,4 +86,4 @@ func (r *Reader) Info(ctx context.Context) (sqlite.Info, error) { return r.db.In
 func (r *Reader) Check(ctx context.Context) ([]sqlite.Finding, error) { return r.db.Check(ctx) }
 
 // Close releases the store.
-func (r *Reader) Close() error { return r.db.Close() }
+func (r *Reader) Close() error { return errors.Join(r.db.Close(), r.root.Close()) }

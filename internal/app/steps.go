@@ -84,13 +84,13 @@ func qlogdSteps(st qlogd.Status, now time.Time) []health.Step {
 		}
 		out = append(out, step)
 	}
-	w := health.Step{Kind: "window", Name: st.Window.Last, Level: health.OK, At: st.Window.LastTime,
-		Text: fmt.Sprintf("window %d is open, %s in it; the last one sealed", st.Window.Sequence, plural(int(st.Window.Events), "event", "events"))}
-	if st.Window.Last == "" {
-		w.Text = fmt.Sprintf("window %d is open, %s in it", st.Window.Sequence, plural(int(st.Window.Events), "event", "events"))
+	w := health.Step{Kind: "window", Level: health.OK, At: st.Window.LastTime,
+		Text: fmt.Sprintf("window %d is open, %s in it", st.Window.Sequence, plural(int(st.Window.Events), "event", "events"))}
+	if st.Window.Last != "" {
+		w.Text += "; the last one sealed"
 	}
 	if st.Error != "" {
-		w.Level, w.Text, w.At = health.Problem, st.Error, st.Since
+		w.Level, w.Text, w.At = health.Problem, st.Error+"; it began", st.Since
 		w.Fix = "mail is not held up; what can be read again is read when this is over"
 	}
 	return append(out, w)
@@ -128,6 +128,8 @@ func exportSteps(st export.Status, now time.Time) []health.Step {
 		}
 		if c.Seen.IsZero() {
 			step.Text += ", never came"
+		} else {
+			step.Text += ", came"
 		}
 		switch c.Role {
 		case export.PendingRole:
@@ -139,6 +141,9 @@ func exportSteps(st export.Status, now time.Time) []health.Step {
 		out = append(out, step)
 	}
 	for _, a := range st.Alerts {
+		if len(st.Collectors) == 0 {
+			break // that nobody collects is said above
+		}
 		out = append(out, health.Step{Kind: "alert", Level: health.Warning, Text: a})
 	}
 	return out
@@ -182,6 +187,9 @@ func smadSteps(st smad.Status, now time.Time) []health.Step {
 				step.Fix = p.Hint
 			}
 		}
+		if !step.At.IsZero() {
+			step.Text += "; asked"
+		}
 		out = append(out, step)
 	}
 	return out
@@ -207,6 +215,9 @@ func parserSteps(st trackerd.Status, now time.Time) []health.Step {
 			store.At = g.LastAt
 		}
 	}
+	if !store.At.IsZero() {
+		store.Text += "; the last"
+	}
 	out = append(out, store)
 	for _, q := range st.Quarantine {
 		out = append(out, health.Step{Kind: "quarantine", Name: q.Gateway + " " + q.File, Level: health.Warning, Text: q.Reason})
@@ -228,6 +239,9 @@ func serviceSteps(all []supervise.Status) []health.Step {
 			if errors.As(s.Err, &hinted) {
 				step.Fix = hinted.Hint()
 			}
+		}
+		if !s.ErrTime.IsZero() {
+			step.Text += "; it failed"
 		}
 		if s.State == supervise.Held || s.State == supervise.Failed || s.Failures > 3 {
 			step.Level = health.Problem

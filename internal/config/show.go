@@ -176,11 +176,16 @@ own:
 #   sources:                        # as many as there are
 #     - {file: /var/log/mail.log}   # a path or a glob; rotation is followed
 #     - {journal: {units: [postfix@-.service]}}
-#     - {syslog: {listen: "192.0.2.1:514", protocol: udp, allow: [192.0.2.0/24]}}
+#     - {syslog: {listen: "192.0.2.64:5514", protocol: udp, allow: [192.0.2.0/24]}}
 #   export:                         # leave it out, and this host searches by itself
 #     listen: "0.0.0.0:2222"        # an SSH server for collectors
-#     hold: 72h                     # files are kept so long at least
-#     quota: 10GB                   # and take no more than this; 0 sets no limit
+#     user: smaduser                # that they log in as
+#     hold: 72h                     # files stay so long after every required one has them
+#     stale: 7d                     # silence after which one is not waited for
+#     quota: 10GB                   # files take no more than this; 0 sets no limit
+#     exclusive: false              # true: who removes a file first has it alone
+#     allow_unread: false           # true: what was never read may be removed
+#     require_sandbox: false        # true: no server where the kernel cannot confine it
 
 # The side that collects and answers: waybill manager.
 manager:

@@ -56,6 +56,16 @@ type gatewayLog struct {
 	acts  []act
 	alive stretches // times at which the log has lines
 	files stretches // from the first line to the last of each file, not joined
+	pace  int64     // the longest silence, in seconds, that is usual
+}
+
+// between are the acts of a time, its ends included: a log may be of years, and
+// a window concerns an hour of it.
+func (g *gatewayLog) between(from, to int64) []act {
+	at := func(a act, t int64) int { return cmp.Compare(a.at, t) }
+	lo, _ := slices.BinarySearchFunc(g.acts, from, at)
+	hi, _ := slices.BinarySearchFunc(g.acts, to+1, at)
+	return g.acts[lo:max(lo, hi)]
 }
 
 // near is how far, in windows, acts are kept around a window that is missing.
@@ -128,6 +138,7 @@ func (d *Doctor) watch(m *manager, missing []lost) map[uint16]*gatewayLog {
 		slices.SortFunc(g.acts, byTime)
 		g.acts = slices.CompactFunc(g.acts, sameAct)
 		g.alive = g.alive.joined(60)
+		g.pace = paceOf(g.alive)
 	}
 	for i := range missing {
 		slices.SortFunc(missing[i].acts, byTime)
@@ -292,7 +303,7 @@ func (d *Doctor) absence(m *manager, w *lost, g *gatewayLog) judgement {
 		j.why = "the cli_logs of the gateway begin after the window ended"
 		return j
 	}
-	if long := hush.to - hush.from; long > d.pace(g)+usual/2 {
+	if long := hush.to - hush.from; long > g.pace+usual/2 {
 		for _, t := range m.took[w.host].between(hush.from-usual, hush.to) {
 			if t.to() > hush.from && t.to() < hush.to {
 				j.why = "the cli_logs of the gateway have no lines of that time, although it was at work"
@@ -307,10 +318,9 @@ func (d *Doctor) absence(m *manager, w *lost, g *gatewayLog) judgement {
 		j.why = "nobody came to the gateway at that time, and no window of that time is known: it was down"
 		return j
 	}
-	for i := range g.acts {
-		a := &g.acts[i]
-		if a.at > end+1 && a.what == list && a.addr == m.addr && a.at-end <= near*usual && g.whole(end, a.at) {
-			j.cause, j.confidence, j.evidence = NeverProduced, Medium, []act{*a}
+	for _, a := range g.between(end+2, end+near*usual) {
+		if a.what == list && a.addr == m.addr && g.whole(end, a.at) {
+			j.cause, j.confidence, j.evidence = NeverProduced, Medium, []act{a}
 			j.why = "the main manager listed the directory after the window had closed, and nobody ever copied or removed such a file"
 			return j
 		}
@@ -325,15 +335,15 @@ func (g *gatewayLog) whole(from, to int64) bool {
 	return slices.ContainsFunc(g.files, func(f stretch) bool { return f.from <= from && to <= f.to })
 }
 
-// pace is the longest silence, in seconds, that is usual in a gateway's log:
+// paceOf is the longest silence, in seconds, that is usual in a gateway's log:
 // those who come do so again and again.
-func (d *Doctor) pace(g *gatewayLog) int64 {
-	if len(g.alive) < 3 {
+func paceOf(alive stretches) int64 {
+	if len(alive) < 3 {
 		return 180
 	}
-	gaps := make([]int64, 0, len(g.alive)-1)
-	for i := 1; i < len(g.alive); i++ {
-		gaps = append(gaps, g.alive[i].from-g.alive[i-1].to)
+	gaps := make([]int64, 0, len(alive)-1)
+	for i := 1; i < len(alive); i++ {
+		gaps = append(gaps, alive[i].from-alive[i-1].to)
 	}
 	slices.Sort(gaps)
 	return gaps[len(gaps)*9/10]

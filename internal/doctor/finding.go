@@ -78,8 +78,8 @@ func around(g *gatewayLog, end int64, acts []act) []act {
 		}
 	}
 	before, after := make(map[uint16]act), make(map[uint16]act)
-	for _, a := range g.acts {
-		if a.what != list || a.at < end-early || a.at > gone+late {
+	for _, a := range g.between(end-early, gone+late) {
+		if a.what != list {
 			continue
 		}
 		if a.at <= gone {
@@ -115,7 +115,8 @@ func (d *Doctor) whyLost(m *manager, w *lost, j *judgement, g *gatewayLog) strin
 	}
 	var last, next int64
 	var gaps []int64
-	for _, a := range g.acts {
+	margin := near * int64(w.win.len)
+	for _, a := range g.between(end-margin, gone+margin) {
 		if a.what != list || a.addr != m.addr {
 			continue
 		}
@@ -129,7 +130,7 @@ func (d *Doctor) whyLost(m *manager, w *lost, j *judgement, g *gatewayLog) strin
 		}
 	}
 	long := 5 * int64(w.win.len)
-	others := slices.ContainsFunc(g.acts, func(a act) bool { return a.at >= end-long && a.at < end && a.addr != m.addr })
+	others := slices.ContainsFunc(g.between(end-long, end-1), func(a act) bool { return a.addr != m.addr })
 	every := int64(0)
 	if len(gaps) > 0 {
 		slices.Sort(gaps)

@@ -29,7 +29,8 @@ func FuzzSmad(f *testing.F) {
 		_, name, _ := strings.Cut(strings.TrimSpace(line[strings.LastIndex(line, " to "):]), "tracking.@")
 		fmt.Fprintf(&pulls, "%s Info: TRANSFER: Plugin TRACKINGPLUGIN downloading from 192.168.235.64 - /export/tracking/tracking.@%s\n", line[:stampLen], strings.TrimSuffix(name, "."))
 	}
-	fuzzForm(f, []string{seedFile("gateway_cli_192.168.235.64.log")}, pulls.String())
+	peer := "Mon Feb 13 20:19:05 2023 Info: PEER: connected to mx-a (192.168.235.64:22, any SSH server)\n"
+	fuzzForm(f, []string{seedFile("gateway_cli_192.168.235.64.log")}, pulls.String(), peer+pulls.String())
 }
 
 // FuzzCLI: see fuzzForm.

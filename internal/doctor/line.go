@@ -132,6 +132,7 @@ const (
 	command             // and did something else
 	logout
 	named // a name in a listing
+	peer  // a manager's word for a gateway's address
 )
 
 // factOf reads the text behind a stamp: " Info: Tracking parser moved ...".
@@ -144,6 +145,8 @@ func (p *namer) factOf(s string) (f fact, level bool) {
 	switch {
 	case strings.HasPrefix(s, "PID "):
 		return p.session(s[4:]), true
+	case strings.HasPrefix(s, "PEER: connected to "):
+		return peerOf(s[len("PEER: connected to "):]), true
 	case strings.HasPrefix(s, "Tracking parser moved "):
 		src, dst, ok := strings.Cut(s[len("Tracking parser moved "):], " to ")
 		if ok {

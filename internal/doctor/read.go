@@ -39,8 +39,9 @@ type logFile struct {
 	File
 	records records
 	alive   []heard // local times at which the file has lines, of a manager's logs
-	count   [named + 1]int64
-	first   int64 // local seconds of the first and the last stamp, 0 without
+	count   [peer + 1]int64
+	aliases []alias // of gateways, each once
+	first   int64   // local seconds of the first and the last stamp, 0 without
 	last    int64
 	shifts  []shift // see zones
 	manager int     // whose log it is, index into Doctor.managers; -1 is nobody's
@@ -184,6 +185,9 @@ func (d *Doctor) Add(r *Reading) {
 			}
 		}
 	}
+	for i, a := range r.f.aliases {
+		r.f.aliases[i] = alias{to[a.name], to[a.addr]}
+	}
 	for pid, s := range r.sessions {
 		s.host, s.addr = to[s.host], to[s.addr]
 		r.sessions[pid] = s
@@ -231,6 +235,9 @@ func (r *Reading) take(at int64, fact *fact, l source.Line) {
 	f.count[fact.what]++
 	rec := record{at: uint32(at), from: fact.win.from, len: uint16(fact.win.len), line: uint32(l.Number), what: fact.what, plain: !fact.compressed}
 	switch fact.what {
+	case peer:
+		f.addAlias(alias{r.names.of(fact.gateway), r.names.of(fact.address)})
+		return
 	case login:
 		s := session{host: r.names.of(fact.gateway), addr: r.names.of(fact.address), at: at}
 		before, open := r.sessions[fact.pid]
@@ -292,7 +299,7 @@ func (f *logFile) form(page bool) Form {
 		form Form
 		n    int64
 	}{
-		{Trackerd, f.count[ingest]}, {Smad, f.count[pull]}, {Listing, f.count[named]},
+		{Trackerd, f.count[ingest]}, {Smad, f.count[pull] + f.count[peer]}, {Listing, f.count[named]},
 		{CLI, f.count[login] + f.count[list] + f.count[scp] + f.count[remove] + f.count[command]},
 	}
 	best := forms[0]

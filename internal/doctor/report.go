@@ -140,6 +140,7 @@ func utc(seconds int64) time.Time { return time.Unix(seconds, 0).UTC() }
 func (d *Doctor) Report() *Report {
 	d.times()
 	d.places()
+	d.oneName()
 	who := d.visitors()
 	d.sortOut(who)
 	r := &Report{Managers: []Manager{}, Findings: []Finding{}, Uncovered: []Uncovered{}, Zones: []Shift{}, Files: []File{}}
@@ -460,18 +461,20 @@ func away(f *logFile, at int64) int64 {
 
 // pageRows finds the windows that the rows of saved pages mean.
 func (d *Doctor) pageRows(r *Report, m *manager) {
+	missing := make(map[minutes]string)
+	for k := range r.Findings {
+		f := &r.Findings[k]
+		if key := minutesOf(d.names.of(f.Gateway), f.From.Unix(), f.To.Unix()); !f.minutes && missing[key] == "" {
+			missing[key] = f.Window
+		}
+	}
 	for i := range d.pages {
 		p := &d.pages[i]
 		if p.whole {
 			continue
 		}
 		row := PageRow{File: p.file, Line: p.line, Gateway: p.gateway, From: utc(p.from), To: utc(p.to)}
-		for k := range r.Findings {
-			if f := &r.Findings[k]; f.Gateway == p.gateway && p.means(f.From.Unix(), f.To.Unix()) && !f.minutes {
-				row.Window = f.Window
-				break
-			}
-		}
+		row.Window = missing[minutesOf(d.names.of(p.gateway), p.from, p.to)]
 		for _, w := range m.took[d.names.of(p.gateway)].between(p.from, p.from+60) {
 			if row.Window == "" && p.means(int64(w.from), w.to()) {
 				row.Window, row.Ingested = w.name(true), true

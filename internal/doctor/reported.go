@@ -1,5 +1,10 @@
 package doctor
 
+import (
+	"cmp"
+	"slices"
+)
+
 // means tells whether a window is the one of a row, whose times are those of the
 // window with the seconds left out.
 func (p *page) means(from, to int64) bool {
@@ -11,7 +16,7 @@ func (p *page) means(from, to int64) bool {
 // has, else only the minutes are known.
 func (d *Doctor) reported(m *manager, missing []lost) []lost {
 	var out []lost
-	plain := d.plain()
+	plain, names := d.plain(), d.named()
 	seen := make(map[page]bool)
 	for i := range d.pages {
 		p := &d.pages[i]
@@ -25,7 +30,7 @@ func (d *Doctor) reported(m *manager, missing []lost) []lost {
 			continue
 		}
 		l := lost{host: host, win: span{uint32(p.from), uint32(p.to - p.from)}, plain: plain[host], page: p}
-		if w, ok := d.named(p, host); ok {
+		if w := names[minutesOf(host, p.from, p.to)]; w.from != 0 {
 			l.win, l.named = w, true
 		}
 		out = append(out, l)
@@ -41,22 +46,49 @@ func (d *Doctor) known(p *page, host uint16, missing []lost, took spans) bool {
 			return true
 		}
 	}
-	for i := range missing {
-		if l := &missing[i]; l.host == host && int64(l.win.from) < p.to && p.from < l.win.to()-60 {
+	// They are in order of gateway and time.
+	i, _ := slices.BinarySearchFunc(missing, p.to, func(l lost, to int64) int {
+		return cmp.Or(cmp.Compare(l.host, host), cmp.Compare(int64(l.win.from), to))
+	})
+	for i--; i >= 0 && missing[i].host == host && int64(missing[i].win.from) > p.from-maxWindow; i-- {
+		if p.from < missing[i].win.to()-60 {
 			return true
 		}
 	}
 	return false
 }
 
-// named is the window of a gateway that a line names and that a row means.
-func (d *Doctor) named(p *page, host uint16) (span, bool) {
+// minutes is what a row tells of a window.
+type minutes struct {
+	host     uint16
+	from, to int64
+}
+
+func minutesOf(host uint16, from, to int64) minutes {
+	return minutes{host, floorDiv(from, 60), floorDiv(to, 60)}
+}
+
+// named are the windows that lines name and that rows mean.
+func (d *Doctor) named() map[minutes]span {
+	out := make(map[minutes]span)
+	for i := range d.pages {
+		if p := &d.pages[i]; !p.whole {
+			out[minutesOf(d.names.of(p.gateway), p.from, p.to)] = span{}
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
 	for _, f := range d.files {
 		for _, r := range f.records.all {
-			if w := r.win(); r.from != 0 && r.host == host && p.means(int64(r.from), w.to()) {
-				return w, true
+			if r.from == 0 {
+				continue
+			}
+			key := minutesOf(r.host, int64(r.from), r.win().to())
+			if w, ok := out[key]; ok && w.from == 0 {
+				out[key] = r.win()
 			}
 		}
 	}
-	return span{}, false
+	return out
 }

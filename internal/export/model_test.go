@@ -146,11 +146,12 @@ func (m *model) mayGo(process, file string) {
 	one := false
 	for _, c := range m.clients {
 		switch at := c.maybe[file]; {
+		case c.removed: // counts for nothing any more
 		case !at.IsZero():
 			if one = one || c.role == Required; c.role == Required && at.After(last) {
 				last = at
 			}
-		case c.removed || c.role != Required:
+		case c.role != Required:
 		case m.now.Sub(c.before) <= m.o.withDefaults().StaleAfter-seenEvery:
 			m.t.Fatalf("%s goes, and %s has not acknowledged it", file, c.from)
 		}

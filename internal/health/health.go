@@ -42,7 +42,8 @@ type Step struct {
 	Text string `json:"text"`
 	// Fix says what to do, "" where nothing is.
 	Fix string `json:"fix,omitempty"`
-	// At is when it last did its work, zero when it never did.
+	// At is when it last did its work, zero when it never did. Text ends in what
+	// that was: "...; asked", and a reader sees "...; asked 9 s ago".
 	At time.Time `json:"at,omitzero"`
 }
 

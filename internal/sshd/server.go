@@ -66,13 +66,21 @@ func (s *Server) now() time.Time {
 	return s.Now()
 }
 
+// family keeps 0.0.0.0 to IPv4: Go takes it for every address of both kinds.
+func family(addr string) string {
+	if a, err := netip.ParseAddrPort(addr); err == nil && a.Addr().Is4() {
+		return "tcp4"
+	}
+	return "tcp"
+}
+
 // Run listens on Addr and serves until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	var lc net.ListenConfig
 	// Landlock does not restrict multipath TCP, which is Go's default; nobody
 	// needs it here.
 	lc.SetMultipathTCP(false)
-	l, err := lc.Listen(ctx, "tcp", s.Addr)
+	l, err := lc.Listen(ctx, family(s.Addr), s.Addr)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil

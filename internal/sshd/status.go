@@ -27,7 +27,6 @@ const (
 	byRequests   = "too many requests"
 	byForwarding = "forwarding"
 	byPTY        = "terminal"
-	byEnv        = "environment"
 	byAgent      = "agent"
 	byRequest    = "other request"
 	byShell      = "shell"

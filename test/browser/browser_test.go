@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"waybill/internal/health"
 	"waybill/internal/search"
 	"waybill/internal/web"
 	"waybill/test/browser/rig"
@@ -49,7 +50,7 @@ func open(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	site, err := rig.Open(t.Context(), data, web.Options{Now: time.Now})
+	site, err := rig.Open(t.Context(), data, web.Options{Now: time.Now, Health: func() ([]health.Report, error) { return rig.Fleet(time.Now()), nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,6 +245,7 @@ func TestBrowser(t *testing.T) {
 			t.Run("empty", func(t *testing.T) { empties(t, b) })
 			t.Run("message", func(t *testing.T) { messages(t, s, b, sc) })
 			t.Run("summary", func(t *testing.T) { summaries(t, b) })
+			t.Run("status", func(t *testing.T) { steps(t, b) })
 			t.Run("hostile", func(t *testing.T) { hostile(t, s, b, sc) })
 			t.Run("scheme", func(t *testing.T) { scheme(t, b, sc) })
 		})
@@ -362,6 +364,20 @@ func summaries(t *testing.T, b *tab) {
 	}
 }
 
+// steps looks at the page of steps.
+func steps(t *testing.T, b *tab) {
+	b.t = t
+	b.visit("/status")
+	b.has(".process .line", "gateway mx-a")
+	b.has(".process:nth-of-type(2) .line", "manager")
+	b.has(".steps .fix", "sudo usermod -aG systemd-journal waybill")
+	b.has(".account", "5,121")
+	if n := eval[int](b, `document.querySelectorAll(".steps tbody tr").length`); n != 11 {
+		t.Errorf("%d steps; want 11", n)
+	}
+	b.fits()
+}
+
 // hostile shows what an attacker wrote: as text, in its place, and nothing of
 // it acts.
 func hostile(t *testing.T, s *stage, b *tab, sc scene) {
@@ -462,7 +478,7 @@ func swaps(t *testing.T, s *stage) {
 func contrast(t *testing.T, s *stage) {
 	for _, dark := range []bool{false, true} {
 		b := s.tab(t, scene{width: 1280, dark: dark})
-		for _, path := range []string{"/search", "/summary", "/summary?q=sender%3Ahard+after%3A2020-01-01", "/search?q=-status%3Adelivered", "/search?q=sendr%3Aann", "/search?q=nobody%40nowhere+after%3A2020-01-01", s.message(t, "status:bounced"), "/m/none"} {
+		for _, path := range []string{"/search", "/status", "/summary", "/summary?q=sender%3Ahard+after%3A2020-01-01", "/search?q=-status%3Adelivered", "/search?q=sendr%3Aann", "/search?q=nobody%40nowhere+after%3A2020-01-01", s.message(t, "status:bounced"), "/m/none"} {
 			b.visit(path)
 			for _, bad := range eval[[]string](b, contrasts) {
 				t.Errorf("dark %v, %s: %s", dark, path, bad)

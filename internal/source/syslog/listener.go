@@ -78,11 +78,11 @@ func Listen(o Options) (*Listener, error) {
 
 func (l *Listener) bind(e Endpoint) error {
 	if e.Network == "udp" {
-		a, err := net.ResolveUDPAddr("udp", e.Address)
+		a, err := net.ResolveUDPAddr("udp"+family(e.Address), e.Address)
 		if err != nil {
 			return err
 		}
-		c, err := net.ListenUDP("udp", a)
+		c, err := net.ListenUDP("udp"+family(e.Address), a)
 		if err != nil {
 			return err
 		}
@@ -92,13 +92,21 @@ func (l *Listener) bind(e Endpoint) error {
 		l.bound = append(l.bound, EndpointStatus{e, c.LocalAddr().(*net.UDPAddr).AddrPort()})
 		return nil
 	}
-	c, err := net.Listen("tcp", e.Address)
+	c, err := net.Listen("tcp"+family(e.Address), e.Address)
 	if err != nil {
 		return err
 	}
 	l.streams = append(l.streams, stream{c, e.Network == "tls"})
 	l.bound = append(l.bound, EndpointStatus{e, c.Addr().(*net.TCPAddr).AddrPort()})
 	return nil
+}
+
+// family keeps 0.0.0.0 to IPv4: Go takes it for every address of both kinds.
+func family(addr string) string {
+	if a, err := netip.ParseAddrPort(addr); err == nil && a.Addr().Is4() {
+		return "4"
+	}
+	return ""
 }
 
 // Wake has something when there is something to poll.

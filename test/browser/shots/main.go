@@ -14,6 +14,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"waybill/internal/health"
 	"waybill/internal/search"
 	"waybill/internal/web"
 	"waybill/test/browser/rig"
@@ -67,7 +68,7 @@ func run(out string, all bool, only string) error {
 	if err != nil {
 		return err
 	}
-	site, err := rig.Open(ctx, data, web.Options{Zone: zone, Now: time.Now})
+	site, err := rig.Open(ctx, data, web.Options{Zone: zone, Now: time.Now, Health: func() ([]health.Report, error) { return rig.Fleet(time.Now()), nil }})
 	if err != nil {
 		return err
 	}
@@ -126,11 +127,12 @@ func choose(ctx context.Context, site *rig.Site, report string, all bool) ([]sho
 		return []shot{
 			{"search-light", found, 1280, 800, false}, {"search-dark", found, 1280, 800, true},
 			{"message-light", story, 1280, 900, false}, {"message-dark", story, 1280, 900, true},
+			{"status-light", "/status", 1280, 0, false}, {"status-dark", "/status", 1280, 0, true},
 			{"doctor-light", report, 1280, 900, false}, {"doctor-dark", report, 1280, 900, true},
 		}, nil
 	}
 	var out []shot
-	pages := map[string]string{"doctor": report, "summary": "/summary", "summary-some": "/summary?q=-status%3Adelivered", "summary-hostile": "/summary?q=gateway%3Amx-h", "summary-gap": "/summary?q=after%3A2026-11-19+until%3A2026-11-21T23%3A00", "summary-empty": "/summary?q=sender%3Anobody%40nowhere.example", "all": "/search", "found": found, "empty": empty, "fault": "/search?q=sender%3Aann+sendr%3Abob+x", "bounced": story, "lost": "/m/none", "gap": "/search?q=sender%3Acarol+subject%3Ainvoice+after%3A2026-11-19",
+	pages := map[string]string{"doctor": report, "status": "/status", "summary": "/summary", "summary-some": "/summary?q=-status%3Adelivered", "summary-hostile": "/summary?q=gateway%3Amx-h", "summary-gap": "/summary?q=after%3A2026-11-19+until%3A2026-11-21T23%3A00", "summary-empty": "/summary?q=sender%3Anobody%40nowhere.example", "all": "/search", "found": found, "empty": empty, "fault": "/search?q=sender%3Aann+sendr%3Abob+x", "bounced": story, "lost": "/m/none", "gap": "/search?q=sender%3Acarol+subject%3Ainvoice+after%3A2026-11-19",
 		"fieldfault": "/search?from=whenever&client=nobody", "hostile": "/search?q=gateway%3Amx-h"}
 	for name, query := range map[string]string{"deferred": "status:deferred", "rejected": "kind:rejection", "hostile-m": "gateway:mx-h subject:script", "child": "sender:<>"} {
 		if url, err := message(query); err == nil {
@@ -140,7 +142,7 @@ func choose(ctx context.Context, site *rig.Site, report string, all bool) ([]sho
 		}
 	}
 	for name, url := range pages {
-		for _, w := range []int64{320, 768, 1280, 1920} {
+		for _, w := range []int64{320, 360, 768, 1280, 1920} {
 			for _, dark := range []bool{false, true} {
 				scheme := "light"
 				if dark {

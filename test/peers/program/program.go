@@ -53,6 +53,9 @@ func New(tb testing.TB, scratch string) *Store {
 	return &Store{bin: filepath.Join(scratch, "waybill"), data: dir}
 }
 
+// Dir is the data directory.
+func (s *Store) Dir() string { return s.data }
+
 // Run runs a command of the program on the store, with the words that come
 // first and then the others. It returns what the program wrote and its exit
 // code.

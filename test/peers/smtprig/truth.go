@@ -59,6 +59,13 @@ func (t *Truth) AddSent(s Sent) { t.mu.Lock(); t.Sent = append(t.Sent, s); t.mu.
 func (t *Truth) AddSunk(s Sunk) { t.mu.Lock(); t.Sunk = append(t.Sunk, s); t.mu.Unlock() }
 func (t *Truth) AddDid(d Did)   { t.mu.Lock(); t.Did = append(t.Did, d); t.mu.Unlock() }
 
+// Taken is what the sinks took so far.
+func (t *Truth) Taken() []Sunk {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.Sunk)
+}
+
 // Write writes the truth as tab separated lines; the first column tells the
 // kind of line.
 func (t *Truth) Write(w io.Writer) error {

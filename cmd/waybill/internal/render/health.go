@@ -1,6 +1,7 @@
 package render
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,15 +64,30 @@ func (p *healthSheet) process(r *health.Report) {
 		p.print("  pages at " + safetext.Of(r.Pages).String() + p.out.Style.Faint(" · waybill link lets a browser in") + "\n")
 	}
 	t := &Table{Columns: []Column{{}, {}, {Least: 16}, {Least: 30}}}
+	above := p.namesAbove(r.Steps)
+	if above {
+		t.Columns = []Column{{}, {}, {Least: 30}}
+	}
 	for _, s := range r.Steps {
 		l := levelLook(s.Level)
 		text := s.Text
 		if !s.At.IsZero() && r.Running(p.now) {
-			text += ", " + ago(p.now.Sub(s.At))
+			text += " " + ago(p.now.Sub(s.At))
 		}
-		t.Rows = append(t.Rows, []Cell{painted(l.symbol, l.paint), painted(s.Kind, term.Style.Faint), cell(s.Name), cell(text)})
+		lead := []Cell{painted(l.symbol, l.paint), painted(s.Kind, term.Style.Faint)}
+		says := []Cell{cell(text)}
+		switch {
+		case !above:
+			lead = append(lead, cell(s.Name))
+		case s.Name != "":
+			says = []Cell{painted(s.Name, term.Style.Bold), cell(text)}
+		}
 		if s.Fix != "" {
-			t.Rows = append(t.Rows, []Cell{{}, {}, {}, cell("→ " + s.Fix)})
+			says = append(says, cell("→ "+s.Fix))
+		}
+		for _, line := range says {
+			t.Rows = append(t.Rows, append(lead, line))
+			lead = make([]Cell, len(lead))
 		}
 	}
 	t.indent()
@@ -80,6 +96,12 @@ func (p *healthSheet) process(r *health.Report) {
 	}
 	t.widths = t.layout(p.out.Width)
 	p.table(t)
+}
+
+// namesAbove reports whether a name is so long that names have lines of their
+// own, for a column of them would leave no room for what is said.
+func (p *healthSheet) namesAbove(steps []health.Step) bool {
+	return p.out.Width > 0 && slices.ContainsFunc(steps, func(s health.Step) bool { return safetext.Of(s.Name).Width() > p.out.Width/3 })
 }
 
 // accounts is what became of the windows of each gateway.

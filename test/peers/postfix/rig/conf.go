@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -88,7 +89,7 @@ tlsproxy unix - - n - 0 tlsproxy
 dnsblog unix - - n - 0 dnsblog
 `
 
-// instances lays out A, B and C. The comments name the class of messages that
+// instances lays out A, B and C, or those of them that run. The comments name the class of messages that
 // a setting is there for.
 func (r *Rig) instances() []instance {
 	p := r.Ports
@@ -172,7 +173,7 @@ delay_notice_recipient = postmaster@ok.test
 delay_warning_time = 8s
 `
 	c.svc = smtpd("c")
-	return []instance{a, b, c}
+	return slices.DeleteFunc([]instance{a, b, c}, func(i instance) bool { return len(r.only) > 0 && !slices.Contains(r.only, i.name) })
 }
 
 // maps are the lookup tables and scripts, by file name.

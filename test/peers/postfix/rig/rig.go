@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ type Rig struct {
 	Dir string
 	smtprig.Driver
 
+	only    []string // instances that run; none is all
 	closers []func() error
 	mu      sync.Mutex
 	// tlsConfig gets its certificate once that is made; handshakes come later.
@@ -45,13 +47,44 @@ var services = []string{"edge", "reinject", "filtered", "scanned", "piped", "sub
 // Run does a whole run in dir: start, all classes, wait for the queues to
 // end, stop. The rig it returns holds the truth; the logs stay in dir.
 func Run(ctx context.Context, dir string) (*Rig, error) {
-	r := &Rig{Dir: dir, tlsConfig: &tls.Config{}, Driver: smtprig.Driver{Ports: map[string]int{}, First: "edge", Password: "secret",
-		Instance: instanceOf, QueueID: queuedAs}}
+	r := newRig(dir)
 	err := r.up(ctx)
 	if err == nil {
-		err = errors.Join(r.drive(ctx), r.settle(ctx), r.list(ctx))
+		err = errors.Join(r.drive(ctx), r.Settle(ctx), r.list(ctx))
 	}
-	return r, errors.Join(err, r.down())
+	return r, errors.Join(err, r.Stop())
+}
+
+// Start starts instance A alone, with all sinks, and offers nothing: the caller
+// drives, and calls Stop.
+func Start(ctx context.Context, dir string) (*Rig, error) {
+	r := newRig(dir)
+	r.only = []string{"a"}
+	err := r.up(ctx)
+	if err == nil {
+		err = r.WaitUp(ctx, r.First)
+	}
+	if err != nil {
+		return nil, errors.Join(err, r.Stop())
+	}
+	return r, nil
+}
+
+func newRig(dir string) *Rig {
+	return &Rig{Dir: dir, tlsConfig: &tls.Config{}, Driver: smtprig.Driver{Ports: map[string]int{}, First: "edge", Password: "secret",
+		Instance: instanceOf, QueueID: queuedAs}}
+}
+
+// Reload makes an instance begin its log file anew, as after a rotation.
+func (r *Rig) Reload(instance string) error { return run("postfix", "-c", r.etc(instance), "reload") }
+
+// Master is the process id of an instance's master.
+func (r *Rig) Master(instance string) (int, error) {
+	b, err := os.ReadFile(filepath.Join(r.Dir, instance, "queue/pid/master.pid"))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(b)))
 }
 
 // up starts the servers and then the instances.
@@ -102,9 +135,9 @@ func (r *Rig) each(do func(instance) error) error {
 
 func (r *Rig) etc(instance string) string { return filepath.Join(r.Dir, instance, "etc") }
 
-// settle waits until only held messages are left in the queues: the longest
+// Settle waits until only held messages are left in the queues: the longest
 // lifetime of a message bounds it, and a bounce may follow.
-func (r *Rig) settle(ctx context.Context) error {
+func (r *Rig) Settle(ctx context.Context) error {
 	return smtprig.Settle(ctx, 90*time.Second, func() (bool, error) {
 		for _, i := range r.instances() {
 			for _, q := range []string{"maildrop", "incoming", "active", "deferred"} {
@@ -142,9 +175,9 @@ func empty(dir string) bool {
 	}) == nil
 }
 
-// down stops what was started, in reverse, by name of the configuration or by
+// Stop stops what was started, in reverse, by name of the configuration or by
 // closing the listener.
-func (r *Rig) down() error {
+func (r *Rig) Stop() error {
 	var errs []error
 	var wg sync.WaitGroup
 	errs = make([]error, len(r.closers))
