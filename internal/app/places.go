@@ -6,7 +6,7 @@ const (
 	exportState = "export"              // who collects, what each did, the host key
 	qlogdState  = "qlogd"               // a directory per gateway
 	namesDir    = "qlogd/.names"        // of the files of the export
-	smadState   = "smad"
+	smadJournal = "smad/journal"
 	pulledDir   = "log/tracking" // pulled and verified, a directory per gateway
 	cliLogs     = "pub/cli_logs"
 	smadLogs    = "pub/smad_logs"
