@@ -37,12 +37,18 @@ type host struct {
 	data, config string
 	log          string // a mail log
 	env          []string
+	program      string
+	as           *syscall.SysProcAttr // whom it runs as
 }
 
 func newHost(t *testing.T) *host {
 	t.Helper()
-	dir := t.TempDir()
-	h := &host{t: t, dir: dir, data: filepath.Join(dir, "data"), config: filepath.Join(dir, "waybill.yaml"), log: filepath.Join(dir, "mail.log")}
+	return hostIn(t, t.TempDir())
+}
+
+func hostIn(t *testing.T, dir string) *host {
+	t.Helper()
+	h := &host{t: t, dir: dir, program: os.Args[0], data: filepath.Join(dir, "data"), config: filepath.Join(dir, "waybill.yaml"), log: filepath.Join(dir, "mail.log")}
 	h.write(h.log, "")
 	return h
 }
@@ -113,7 +119,8 @@ func (s *service) text() string {
 }
 
 func (h *host) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0], append([]string{"--config", h.config}, args...)...)
+	cmd := exec.Command(h.program, append([]string{"--config", h.config}, args...)...)
+	cmd.SysProcAttr = h.as
 	cmd.Env = append(append(os.Environ(), asProgram+"=1", "HOME="+h.dir, "NOTIFY_SOCKET="), h.env...)
 	return cmd
 }
@@ -363,6 +370,51 @@ func TestSourcesThatCannotBeRead(t *testing.T) {
 	h.until("it is read from its beginning", func() bool {
 		st := h.step("gateway", "source", "later.log")
 		return st != nil && st.Level == health.OK && h.finds("later@example.net", 1)
+	})
+	s.stop()
+}
+
+// TestLogThatMayNotBeRead runs as somebody who may not read the log.
+func TestLogThatMayNotBeRead(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "waybill-role-") // not t.TempDir: another account must get in
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	h := hostIn(t, dir)
+	h.configure("")
+	if err := os.Chmod(h.log, 0o000); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		const nobody = 65534
+		h.as = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		h.program = filepath.Join(dir, "waybill")
+		program, err := os.ReadFile(os.Args[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(h.program, program, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for name, mode := range map[string]os.FileMode{dir: 0o777, h.program: 0o755, h.config: 0o644} {
+			if err := os.Chmod(name, mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	s := h.start("gateway")
+	h.until("status tells of it, with the command", func() bool {
+		st := h.step("gateway", "source", "mail.log")
+		return st != nil && st.Level == health.Problem && strings.Contains(st.Text, "permission denied") && strings.Contains(st.Fix, "setfacl")
+	})
+	if err := os.Chmod(h.log, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	h.until("it is read once it may be", func() bool {
+		st := h.step("gateway", "source", "mail.log")
+		return st != nil && st.Level == health.OK
 	})
 	s.stop()
 }
