@@ -42,7 +42,7 @@ fuzz: ## every fuzz target for FUZZ (60s) each
 
 torture: ## crash, disk-full and kill -9 tests, the long way
 	$(GO) test -timeout 2h -count 20 -run 'Crash|Power|Kill|Property|DiskFull' ./internal/...
-	WAYBILL_TORTURE=1 $(GO) test -timeout 2h -count 1 ./test/oracle ./internal/export ./test/peers/rotation
+	WAYBILL_TORTURE=1 $(GO) test -timeout 2h -count 1 ./test/oracle ./test/fleet ./internal/export ./test/peers/rotation
 
 peers: ## tests against the real programs; a missing one is an error
 	WAYBILL_REQUIRE_PEERS=1 $(GO) test -count=1 ./test/... ./bench/...

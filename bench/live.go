@@ -192,7 +192,7 @@ func (l *load) probe() error {
 // messageLines are the lines of a message that was delivered within a second.
 func messageLines(at time.Time, n int) []byte {
 	var b bytes.Buffer
-	id := fmt.Sprintf("4Zz%08XzQ", n)
+	id := fmt.Sprintf("%08X0F0F0", n) // longer than those of the load
 	for _, line := range []string{
 		"smtpd[701]: %s: client=client.example.com[192.0.2.25]",
 		"cleanup[702]: %s: message-id=" + probeID(n),

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -15,8 +14,11 @@ import (
 	"strings"
 	"time"
 
+	"waybill/internal/maillog"
 	"waybill/internal/safefs"
 	"waybill/internal/smad"
+	"waybill/internal/track"
+	"waybill/internal/window"
 )
 
 // loopFiles is the number of files that the loop copies: half of them before
@@ -80,35 +82,24 @@ type spool struct {
 	bytes   int64
 }
 
-// newSpool makes a gateway read a log of so many seconds, each of which becomes
-// a window, and starts it anew with windows that are too long to disturb.
+// newSpool seals so many windows of a second and starts a gateway that hands
+// them out. Its own windows are too long to disturb.
 func newSpool(ctx context.Context, o options, name string, files int) (*spool, error) {
 	dir := filepath.Join(o.dir, "pull", name)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	log := filepath.Join(dir, "mail.log")
-	if err := writeSeconds(log, files); err != nil {
-		return nil, err
-	}
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
-	st, err := newSite(o.waybill, dir, exporting(log, "1s", address))
+	log := filepath.Join(dir, "mail.log")
+	st, err := newSite(o.waybill, dir, exporting(log, "1h", address))
 	if err != nil {
 		return nil, err
 	}
+	if err := os.WriteFile(log, nil, 0o644); err != nil {
+		return nil, err
+	}
 	s := &spool{site: st, address: address}
-	if err := s.start(ctx, "gateway"); err != nil {
-		return nil, err
-	}
-	err = await(ctx, "the windows are sealed", func() (bool, error) { return s.count() >= files, nil })
-	if err := errors.Join(err, s.stop()); err != nil {
-		return nil, err
-	}
-	s.files = s.count()
-	if err := s.configure(exporting(log, "1h", address)); err != nil {
+	if err := s.seal(files); err != nil {
 		return nil, err
 	}
 	if err := s.start(ctx, "gateway"); err != nil {
@@ -117,35 +108,62 @@ func newSpool(ctx context.Context, o options, name string, files int) (*spool, e
 	return s, listening(ctx, address)
 }
 
-// count counts the sealed files and their bytes.
-func (s *spool) count() int {
-	entries, _ := os.ReadDir(filepath.Join(s.data(), "pub/export/tracking")) // not there yet: none
-	n := 0
-	s.bytes = 0
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil && !strings.HasPrefix(e.Name(), ".") {
-			n++
-			s.bytes += info.Size()
-		}
-	}
-	return n
-}
-
-// writeSeconds writes a log with one message in each of so many seconds, the
-// last of them a while ago.
-func writeSeconds(path string, n int) error {
-	f, err := os.Create(path)
+// seal seals windows with one message each, the last of them a while ago.
+func (s *spool) seal(n int) error {
+	root, err := safefs.OpenRoot(s.dir)
 	if err != nil {
 		return err
 	}
-	w := bufio.NewWriter(f)
-	from := time.Now().Add(-time.Duration(n)*time.Second - 10*time.Minute).Truncate(time.Second)
-	for i := range n {
-		if _, err := w.Write(messageLines(from.Add(time.Duration(i)*time.Second), i)); err != nil {
-			return errors.Join(err, f.Close())
-		}
+	defer root.Close()
+	fsys := careless{root}
+	const export = "data/pub/export/tracking"
+	if err := fsys.MkdirAll(export); err != nil {
+		return err
 	}
-	return errors.Join(w.Flush(), f.Close())
+	from := time.Now().Add(-time.Duration(n)*time.Second - 10*time.Minute).Truncate(time.Second)
+	var before []byte
+	for i := range n {
+		at := from.Add(time.Duration(i) * time.Second)
+		w, err := window.Create(fsys, export, window.Header{Gateway: "mx-a", Serial: "5F0C", Epoch: 1, Sequence: uint64(i), Previous: before,
+			Interval: track.Interval{From: track.StampOf(at), To: track.StampOf(at.Add(time.Second))}, Software: "waybill bench"})
+		if err != nil {
+			return err
+		}
+		w.AddSource(window.Source{Gateway: "mx-a", ID: "mail.log", Name: "mail.log", Lines: probeLines, Parsed: probeLines})
+		p, err := maillog.New(maillog.Options{FileTime: at.Add(time.Second)})
+		if err != nil {
+			return err
+		}
+		no := int64(0)
+		for line := range strings.Lines(string(messageLines(at, i))) {
+			no++
+			p.Line(strings.TrimSuffix(line, "\n"), no, 0, func(e *track.Event) { err = errors.Join(err, w.Append(e)) })
+		}
+		sealed, serr := w.Seal(true)
+		if err := errors.Join(err, serr); err != nil {
+			return err
+		}
+		before = sealed.Digest[:]
+		info, err := root.Stat(sealed.Path)
+		if err != nil {
+			return err
+		}
+		s.bytes += info.Size()
+	}
+	s.files = n
+	return nil
+}
+
+// careless waits for no disk: what is made before the measurement may be lost.
+type careless struct{ safefs.FS }
+
+type carelessFile struct{ safefs.File }
+
+func (carelessFile) Sync() error      { return nil }
+func (careless) SyncDir(string) error { return nil }
+func (c careless) Create(name string) (safefs.File, error) {
+	f, err := c.FS.Create(name)
+	return carelessFile{f}, err
 }
 
 // collected collects all files into a data directory of its own, by a process

@@ -99,17 +99,18 @@ func (c *steppedClock) play(t *testing.T, data string, export *config.Export, zo
 		}
 	}
 	stop := start()
-	mail(2.5) // over the change of the offset
-	for _, by := range []time.Duration{10 * time.Minute, -10 * time.Minute, time.Hour, -time.Hour} {
+	mail(1.6) // over the change of the offset
+	// Each way back is a little longer: seconds come that were there before.
+	for _, by := range []time.Duration{10 * time.Minute, -10*time.Minute - 3*time.Second, time.Hour, -time.Hour - 3*time.Second} {
 		c.step(by)
-		mail(1.5)
+		mail(1.2)
 	}
 	stop()
 	c.step(-10 * time.Minute) // while nobody looks
 	stop = start()
-	mail(1.5)
+	mail(1.2)
 	c.step(time.Hour)
-	mail(1.5)
+	mail(1.2)
 	stop()
 	stop = start()
 	mail(1.2)
@@ -194,8 +195,16 @@ func TestClockSteps(t *testing.T) {
 		slices.SortFunc(chain, func(a, b window.Chained) int {
 			return cmp.Or(cmp.Compare(a.Header.Epoch, b.Header.Epoch), cmp.Compare(a.Header.Sequence, b.Header.Sequence))
 		})
-		// Had a name come twice, one of both files were not here, and its number
-		// would be missing.
+		// Where files are taken away soon, only what was cut keeps a name from
+		// coming twice.
+		cut := make(map[window.Name]uint64)
+		for _, w := range chain {
+			name := window.NameOf(w.Header.Interval, true)
+			if was, twice := cut[name]; twice {
+				t.Errorf("windows of the epochs %d and %d are both called %s", was, w.Header.Epoch, name)
+			}
+			cut[name] = w.Header.Epoch
+		}
 		epochs := 1
 		for i := 1; i < len(chain); i++ {
 			a, b := &chain[i-1].Header, &chain[i].Header

@@ -244,12 +244,12 @@ func (h *hosts) step() health.Step {
 	if st.Refused > 0 {
 		step.Text += ", " + strconv.FormatInt(st.Refused, 10) + " refused from addresses that are not in allow"
 	}
-	if h.down == nil && !step.At.IsZero() {
-		step.Text += "; heard"
-	}
 	if h.refused != nil {
 		step.Level = health.Warning.Worse(step.Level)
 		step.Text += "; a host is no gateway of its own, its lines are this gateway's: " + h.refused.Error()
+	}
+	if !step.At.IsZero() {
+		step.Text += "; heard"
 	}
 	return step
 }

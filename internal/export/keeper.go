@@ -123,6 +123,22 @@ func (k *Keeper) record(name string, size int64, digest string) error {
 	return err
 }
 
+// adopt journals those of the files that are not known, many with one sync.
+func (k *Keeper) adopt(found []*Event) error {
+	var fresh []*Event
+	now := k.now()
+	k.mu.Lock()
+	for _, e := range found {
+		if _, known := k.ledger.files[e.File]; !known {
+			e.Time, e.Number = now, k.ledger.next+uint64(len(fresh))
+			fresh = append(fresh, e)
+		}
+	}
+	k.dirty = k.dirty || len(fresh) > 0
+	k.mu.Unlock()
+	return k.journal.append(fresh...)
+}
+
 // Keep is one pass: take in what changed, and remove what may go.
 func (k *Keeper) Keep() error {
 	k.pass.Lock()
@@ -196,6 +212,7 @@ func (k *Keeper) scan() error {
 		return fmt.Errorf("list the export: %w", err)
 	}
 	here := make(map[string]bool, len(list))
+	var found []*Event
 	for _, d := range list {
 		if !exported(d.Name()) || !d.Type().IsRegular() {
 			continue
@@ -208,9 +225,10 @@ func (k *Keeper) scan() error {
 			return fmt.Errorf("list the export: %w", err)
 		}
 		here[d.Name()] = true
-		if err := k.record(d.Name(), info.Size(), ""); err != nil {
-			return err
-		}
+		found = append(found, &Event{Kind: Sealed, File: d.Name(), Size: info.Size()})
+	}
+	if err := k.adopt(found); err != nil {
+		return err
 	}
 	return k.settleGone(here)
 }

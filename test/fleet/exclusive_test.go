@@ -18,7 +18,7 @@ func TestExclusive(t *testing.T) {
 	t.Parallel()
 	port := freePort(t)
 	address := fmt.Sprintf("127.0.0.1:%d", port)
-	g, mail := newGateway(t, "mx-x", address, "hold: 72h, exclusive: true")
+	g, mail := newGateway(t, "mx-x", address, "1s", "hold: 72h, exclusive: true")
 	m := newManager(t, "manager-x", "3s")
 	key := newKey(t, filepath.Join(t.TempDir(), "rival"))
 	g.must(t, "collectors", "add", "--key", key+".pub", "--name", "rival")

@@ -28,7 +28,8 @@ func TestKilled(t *testing.T) {
 	t.Logf("WAYBILL_FLEET_SEED=%d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 5))
 	address := fmt.Sprintf("127.0.0.1:%d", freePort(t))
-	g, mail := newGateway(t, "mx-k", address, "hold: 72h")
+	// Windows are longer than what waits to be durable: a kill finds them half full.
+	g, mail := newGateway(t, "mx-k", address, "4s", "hold: 72h")
 	m, n := newManager(t, "manager-m", "1s"), newManager(t, "manager-n", "1s")
 	for _, h := range []*host{g, m, n} {
 		h.start(t)

@@ -89,7 +89,7 @@ func TestLinks(t *testing.T) {
 	addresses := []string{"192.0.2.61:2222", "192.0.2.62:2222", "192.0.2.63:2222"}
 	for i, address := range addresses {
 		l, inside := n.plug(t, strings.TrimSuffix(address, ":2222"))
-		g, mail := newGateway(t, fmt.Sprintf("mx-%c", 'a'+i), "0.0.0.0:2222", "hold: 72h", inside...)
+		g, mail := newGateway(t, fmt.Sprintf("mx-%c", 'a'+i), "0.0.0.0:2222", "1s", "hold: 72h", inside...)
 		g.start(t)
 		links, gateways, logs = append(links, l), append(gateways, g), append(logs, mail)
 	}

@@ -41,7 +41,7 @@ const gatewayConfig = `data: DATA
 gateway:
   name: %s
   log_zone: UTC
-  window: 1s
+  window: %s
   sources: [{file: DIR/mail.log}]
   export: {listen: "%s", %s}
 `
@@ -58,9 +58,9 @@ func newManager(t *testing.T, name, poll string, inside ...string) *host {
 }
 
 // newGateway makes a gateway that exports, and the mail log that it reads.
-func newGateway(t *testing.T, name, listen, export string, inside ...string) (*host, *mailLog) {
+func newGateway(t *testing.T, name, listen, window, export string, inside ...string) (*host, *mailLog) {
 	t.Helper()
-	g := newHost(t, name, "gateway", fmt.Sprintf(gatewayConfig, name, listen, export), inside...)
+	g := newHost(t, name, "gateway", fmt.Sprintf(gatewayConfig, name, window, listen, export), inside...)
 	return g, newMailLog(t, name, filepath.Join(g.dir, "mail.log"))
 }
 
@@ -74,7 +74,7 @@ func TestSecondCollector(t *testing.T) {
 	t.Parallel()
 	port := freePort(t)
 	address := fmt.Sprintf("127.0.0.1:%d", port)
-	g, mail := newGateway(t, "mx-a", address, "hold: 72h")
+	g, mail := newGateway(t, "mx-a", address, "1s", "hold: 72h")
 	m := newManager(t, "manager-m", "1s")
 	g.start(t)
 	m.start(t)

@@ -10,8 +10,8 @@ import (
 
 // Collectors lists who collects from a gateway.
 func Collectors(out *term.Stream, list []export.Collector, clock Clock) error {
-	t := &Table{Columns: []Column{{Head: "NAME"}, {Head: "ROLE"}, {Head: "FROM", Least: 15}, {Head: "LAST CAME"},
-		{Head: "ID"}, {Head: "KEY", Least: 18, Spare: 1}}}
+	t := &Table{Columns: []Column{{Head: "NAME", Least: 16}, {Head: "ROLE"}, {Head: "FROM", Least: 12}, {Head: "LAST CAME", Spare: 1},
+		{Head: "ID"}, {Head: "KEY", Least: 18, Spare: 2}}}
 	for _, c := range list {
 		var paint func(term.Style, string) string
 		if c.Role == export.PendingRole || c.Role == export.StaleRole {

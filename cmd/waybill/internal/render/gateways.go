@@ -42,7 +42,7 @@ func stateCell(g *app.GatewayInfo) Cell {
 
 // Gateways prints the list.
 func Gateways(out *term.Stream, list []app.GatewayInfo, clock Clock) error {
-	t := &Table{Columns: []Column{{Head: "NAME"}, {Head: "ADDRESS", Least: 12}, {Head: "STATE"}, {Head: "MODE", Spare: 2}, {Head: "LAST PULL", Spare: 1},
+	t := &Table{Columns: []Column{{Head: "NAME", Least: 12}, {Head: "ADDRESS", Least: 12}, {Head: "STATE"}, {Head: "MODE", Spare: 2}, {Head: "LAST PULL", Spare: 1},
 		{Head: "LAG", Right: true}, {Head: "WAITING", Right: true, Spare: 3}, {Head: "PROBLEM", Least: 10}}}
 	for i := range list {
 		g := &list[i]
