@@ -100,15 +100,11 @@ func (u used) total() (cpu time.Duration, rss int64) {
 func (s *site) used() (used, error) {
 	pid := s.cmd.Process.Pid
 	pids := []int{pid}
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	if err != nil {
-		return used{}, err
-	}
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	if err != nil {
 		return used{}, err
 	}
-	b = nil
+	var b []byte
 	for _, t := range tasks {
 		one, err := os.ReadFile(t)
 		if err != nil {
