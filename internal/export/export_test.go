@@ -422,6 +422,29 @@ func TestExclusive(t *testing.T) {
 	}
 }
 
+// An acknowledgement holds also where another collector had taken the file and
+// is then removed before its bytes are.
+func TestTakenByWhoIsRemoved(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.Exclusive = true })
+	r.add("a", Required, "mgr-a")
+	r.add("b", Required, "mgr-b")
+	r.add("c", Required, "mgr-c")
+	a, b, c := r.enter("a", addrA), r.enter("b", addrB), r.enter("c", addrC)
+	name := r.seal(0)
+	r.check(fetch(a, name, (*Handout).Received))
+	r.check(take(b, name))
+	r.check(a.Acknowledge(name))
+	_, err := r.admin().Remove("mgr-b")
+	r.check(err)
+	r.now = r.now.Add(2 * time.Second) // the list of collectors is read again
+	if got := list(t, r.enter("a", addrA)); got != "" {
+		t.Errorf("acknowledged, and listed again: %q", got)
+	}
+	if got := list(t, c); got != "0" {
+		t.Errorf("nobody has taken it any more, and it is not listed: %q", got)
+	}
+}
+
 func TestVanished(t *testing.T) {
 	r := newRig(t, nil)
 	r.add("a", Required, "mgr-a")

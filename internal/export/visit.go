@@ -162,14 +162,23 @@ func (v *Visit) Acknowledge(name string) error {
 	}
 	f := v.front
 	e, m, err := v.look(&c, name)
-	if m.ack != 0 || err != nil && m.receipt() {
+	if m.ack != 0 {
 		return nil
-	}
-	if err != nil {
-		return err
 	}
 	ack := v.event(Acknowledged, &c, f.now())
 	ack.File, ack.Size = name, e.Size
+	var gone *GoneError
+	switch {
+	case err == nil:
+	case !m.receipt():
+		return err
+	case errors.As(err, &gone) && gone.Kind == Acknowledged:
+		// Another one took it, and the bytes are still here. Should an administrator
+		// remove that one, the file is back for all but this collector.
+		return f.journal.append(ack)
+	default:
+		return nil
+	}
 	if !m.receipt() && !f.AllowUnread {
 		ack.Kind = Refused
 		if err := f.journal.append(ack); err != nil {
