@@ -345,7 +345,8 @@ func TestPullsFromOpenSSH(t *testing.T) {
 	d := doctor.New(doctor.Options{})
 	d.Add(r)
 	report := d.Report()
-	if len(report.Files) != 1 || report.Files[0].Form != doctor.Smad || report.Files[0].Used != int64(len(files)) || report.Files[0].Bad != 0 {
+	if len(report.Files) != 1 || report.Files[0].Form != doctor.Smad || report.Files[0].Used != int64(len(files)+1) || // with the line that says who was connected to
+		report.Files[0].Bad != 0 {
 		t.Errorf("the doctor reads %+v of\n%s", report.Files, m.log.String())
 	}
 }
