@@ -16,14 +16,15 @@ type alias struct{ name, addr uint16 }
 // maxAliases bounds those of a file.
 const maxAliases = 10_000
 
-// peerOf reads "mx-a (192.0.2.64:2222, waybill 1.0, gateway mx-a)". A gateway
+// peerOf reads "mx-a (192.0.2.64:2222, from 192.0.2.94, waybill 1.0, gateway
+// mx-a)"; the manager's own address may be missing. A gateway
 // that is known by a host's name has no address there.
 func peerOf(s string) fact {
 	name, s, ok := strings.Cut(s, " (")
 	if !ok || name == "" || strings.ContainsAny(name, " \t") {
 		return fact{}
 	}
-	text, _, ok := strings.Cut(s, ", ")
+	text, s, ok := strings.Cut(s, ", ")
 	if !ok {
 		return fact{}
 	}
@@ -35,7 +36,14 @@ func peerOf(s string) fact {
 		}
 		addr = at.Addr()
 	}
-	return fact{what: peer, gateway: name, address: addr.Unmap().String()}
+	f := fact{what: peer, gateway: name, address: addr.Unmap().String()}
+	if s, ok := strings.CutPrefix(s, "from "); ok {
+		own, _, _ := strings.Cut(s, ", ")
+		if a, err := netip.ParseAddr(own); err == nil {
+			f.own = a.Unmap().String()
+		}
+	}
+	return f
 }
 
 func (f *logFile) addAlias(a alias) {

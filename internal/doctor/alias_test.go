@@ -91,3 +91,23 @@ func TestNamesOfWindowsAreNoProof(t *testing.T) {
 		})
 	}
 }
+
+// TestOwnWord: of two managers that both have everything only a log's own word
+// tells whose it is, also whose the logs beside it are.
+func TestOwnWord(t *testing.T) {
+	c, tr := &smallLog{ending: ".s.gz"}, &smallLog{ending: ".s.gz"}
+	for n := range 8 {
+		c.session(n, 5, "smaduser", smallMain, "scp -f /export/tracking/"+c.smallWindow(n))
+		c.session(n, 8, "smaduser", smallOther, "scp -f /export/tracking/"+c.smallWindow(n))
+		tr.moved(n, 30)
+	}
+	for _, own := range []string{smallMain, smallOther} {
+		r := examineTexts(t, Options{}, map[string]string{
+			"cli.log": c.String(), "trackerd.log": tr.String(),
+			"smad.log": connectedTo + "mx-a (" + smallGateway + ":2222, from " + own + ", waybill 1.0, gateway mx-a)\n",
+		})
+		if len(r.Managers) == 0 || r.Managers[0].Address != own || len(r.Findings) > 0 {
+			t.Errorf("the log of %s is given to %+v, findings %d", own, r.Managers, len(r.Findings))
+		}
+	}
+}

@@ -114,6 +114,7 @@ type fact struct {
 	user       string
 	gateway    string // as the log writes it: an address
 	address    string // where a login is from
+	own        string // address of the manager that writes the log, where a line says it
 	win        span
 	compressed bool
 }

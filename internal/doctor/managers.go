@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"cmp"
+	"math"
 	"path/filepath"
 	"slices"
 
@@ -154,7 +155,8 @@ func (d *Doctor) sortOut(who map[uint16]*visitor) {
 	for i := range logs {
 		// Two managers may both have tried the few files of a short log: what it
 		// was rolled from knows better.
-		own, of := bestOf(addrs, scores[i]), bestOf(addrs, sets[logs[i].set])
+		order := d.likely(addrs, d.files[logs[i].file])
+		own, of := bestOf(order, scores[i]), bestOf(order, sets[logs[i].set])
 		if logs[i].addr = own; scores[i][of] > 0 && scores[i][of]*2 >= scores[i][own] {
 			logs[i].addr = of
 		}
@@ -221,7 +223,37 @@ func (d *Doctor) sortOut(who map[uint16]*visitor) {
 	}
 }
 
-// bestOf is the address with the highest score above 0, 0 when there is none.
+// likely puts in front the addresses of managers whose own word is in a file
+// near another: of two managers that both have everything, nothing else tells
+// whose log it is.
+func (d *Doctor) likely(addrs []uint16, log *logFile) []uint16 {
+	near := make(map[uint16]int)
+	for _, f := range d.files {
+		if f.own == 0 {
+			continue
+		}
+		n := 1 + common(filepath.Dir(f.Name), filepath.Dir(log.Name))
+		if f == log {
+			n = math.MaxInt
+		}
+		near[f.own] = max(near[f.own], n)
+	}
+	out := slices.Clone(addrs)
+	slices.SortStableFunc(out, func(a, b uint16) int { return cmp.Compare(near[b], near[a]) })
+	return out
+}
+
+// common is the length of what two texts begin with.
+func common(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// bestOf is the address with the highest score above 0, the first of several, 0
+// when there is none.
 func bestOf(addrs []uint16, score map[uint16]int) (best uint16) {
 	for _, a := range addrs {
 		if score[a] > score[best] {

@@ -41,6 +41,7 @@ type logFile struct {
 	alive   []heard // local times at which the file has lines, of a manager's logs
 	count   [peer + 1]int64
 	aliases []alias // of gateways, each once
+	own     uint16  // address of the manager whose log it is, by its own word; 0 is unknown
 	first   int64   // local seconds of the first and the last stamp, 0 without
 	last    int64
 	shifts  []shift // see zones
@@ -185,6 +186,7 @@ func (d *Doctor) Add(r *Reading) {
 			}
 		}
 	}
+	r.f.own = to[r.f.own]
 	for i, a := range r.f.aliases {
 		r.f.aliases[i] = alias{to[a.name], to[a.addr]}
 	}
@@ -237,6 +239,9 @@ func (r *Reading) take(at int64, fact *fact, l source.Line) {
 	switch fact.what {
 	case peer:
 		f.addAlias(alias{r.names.of(fact.gateway), r.names.of(fact.address)})
+		if fact.own != "" {
+			f.own = r.names.of(fact.own)
+		}
 		return
 	case login:
 		s := session{host: r.names.of(fact.gateway), addr: r.names.of(fact.address), at: at}

@@ -459,10 +459,10 @@ func (m *model) finish() {
 	}
 }
 
-// TestModel plays 1,000 histories, 500 with -short, 10,000 with
+// TestModel plays 2,000 histories, 500 with -short, 10,000 with
 // WAYBILL_TORTURE.
 func TestModel(t *testing.T) {
-	rounds := 10
+	rounds := 20
 	switch {
 	case testing.Short():
 		rounds = 5

@@ -66,6 +66,7 @@ type conn struct {
 	hello  *Hello // nil in legacy mode
 	limits []*rate.Limiter
 	remote string // IP address
+	own    string // and ours, as this host has it
 	key    ssh.PublicKey
 
 	mu  sync.Mutex
@@ -174,6 +175,9 @@ func (d *dialer) handshake(ctx context.Context, algorithms []string, accept func
 	c := &conn{net: nc, dir: d.gateway.directory(), limits: d.limits}
 	if host, _, err := net.SplitHostPort(nc.RemoteAddr().String()); err == nil {
 		c.remote = host
+	}
+	if host, _, err := net.SplitHostPort(nc.LocalAddr().String()); err == nil {
+		c.own = host
 	}
 	d.tell("host key", nc.RemoteAddr().String())
 	config := &ssh.ClientConfig{

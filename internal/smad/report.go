@@ -71,7 +71,8 @@ func (p *puller) connected(ctx context.Context, c *conn) error {
 	if c.hello != nil {
 		what = "waybill " + c.hello.Version + ", gateway " + c.hello.Gateway
 	}
-	p.say("PEER: connected to %s (%s, %s)", p.gateway.Name, p.gateway.Address, what)
+	// The gateway's cli_logs have our address, and no other log of ours does.
+	p.say("PEER: connected to %s (%s, from %s, %s)", p.gateway.Name, p.gateway.Address, c.own, what)
 	return local(p.spool.add(true, Record{Event: Connected, Remote: c.remote, Reason: string(mode)}))
 }
 

@@ -132,7 +132,8 @@ func (s *session) request(req *ssh.Request, running bool) func() uint32 {
 	case work != nil:
 	case req.Type == "pty-req":
 		s.refuse(byPTY)
-	case req.Type == "env": // stock clients ask by habit, and do not mind
+	case req.Type == "env":
+		s.s.books.refuse(byEnv) // stock clients ask by habit: it is no news
 	case strings.HasPrefix(req.Type, "auth-agent-req"):
 		s.refuse(byAgent)
 	case req.Type == "subsystem":

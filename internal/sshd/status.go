@@ -27,6 +27,7 @@ const (
 	byRequests   = "too many requests"
 	byForwarding = "forwarding"
 	byPTY        = "terminal"
+	byEnv        = "environment"
 	byAgent      = "agent"
 	byRequest    = "other request"
 	byShell      = "shell"

@@ -39,11 +39,11 @@ mount --rbind /dev dev
 for d in tmp run root var/lib var/log var/spool; do mkdir -p $d; mount -t tmpfs -o mode=755 none $d; done
 chmod 1777 tmp
 rm -rf etc/waybill
-mkdir -p run/sshd root/waybill
-mkdir root/waybill/bin root/waybill/packaging
-touch root/waybill/bin/waybill
-mount --bind "$3" root/waybill/bin/waybill
-mount --bind "$4" root/waybill/packaging
+mkdir -p run/sshd root srv/waybill
+mkdir srv/waybill/bin srv/waybill/packaging
+touch srv/waybill/bin/waybill
+mount --bind "$3" srv/waybill/bin/waybill
+mount --bind "$4" srv/waybill/packaging
 hostname "$2"
 ip link set lo up
 echo ready
@@ -102,7 +102,7 @@ func (h *host) run(t *testing.T, script, in string) (string, error) {
 	cmd := exec.Command("nsenter", "-t", h.pid(t), "-m", "-u", "-n", "-p", "-r", "-w",
 		"env", "-i", "HOME=/root", "USER=root", "TZ=UTC", "LANG=C.UTF-8", "COLUMNS=100",
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-		"sh", "-e", "-c", "cd /root/waybill\n"+script)
+		"sh", "-e", "-c", "cd /srv/waybill\n"+script)
 	cmd.Stdin = strings.NewReader(in)
 	out, err := cmd.CombinedOutput()
 	return string(out), err

@@ -134,7 +134,7 @@ func (c *carrier) carry(t *testing.T, from *host, out string) {
 	}
 	if from.name == "esa" {
 		if key, err := from.run(t, "cat ~/.ssh/id_ed25519.pub", ""); err == nil {
-			c.hosts["mx-a"].write(t, "/root/waybill/esa.pub", "644", key)
+			c.hosts["mx-a"].write(t, "/srv/waybill/esa.pub", "644", key)
 		}
 	}
 }

@@ -233,7 +233,7 @@ func TestNothingElse(t *testing.T) {
 	if got.status != 255 || !strings.Contains(got.stderr, "PTY allocation request failed") {
 		t.Errorf("agent, terminal, environment: %+v", got)
 	}
-	for _, reason := range []string{"agent", "terminal"} {
+	for _, reason := range []string{"agent", "terminal", "environment"} {
 		if r.refused(reason) == 0 {
 			t.Errorf("%q was not counted: %v", reason, r.Status().Refused)
 		}
